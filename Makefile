@@ -1,0 +1,66 @@
+# Opportune: `make` prints the commands. A fresh machine needs only make and Python >= 3.11.
+SHELL := /bin/sh
+PYTHON ?= python3
+PORT ?= 8700
+BIN := .venv/bin
+READY := .venv/.ready
+NAME ?=
+SEED ?=
+
+.PHONY: help setup run test check fmt bench fuzz golden clean
+.DEFAULT_GOAL := help
+
+help: ## print these lines
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 20
+
+setup: $(READY) ## make .venv with the locked packages (the others do it by themselves)
+
+$(READY): pyproject.toml uv.lock
+	@if command -v uv >/dev/null 2>&1; then \
+	  echo "make: filling .venv with uv"; uv sync --locked --inexact --quiet; \
+	else \
+	  $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	    || { echo "make: Opportune needs Python >= 3.11. Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }; \
+	  echo "make: filling .venv with pip"; $(PYTHON) -m venv .venv \
+	    && $(PYTHON) .ci/pip_pins.py pins > .venv/pins.txt \
+	    && $(PYTHON) .ci/pip_pins.py requirements test check > .venv/requirements.txt \
+	    && $(BIN)/python -m pip install --quiet -c .venv/pins.txt -r .venv/requirements.txt \
+	    && $(BIN)/python -m pip install --quiet --no-deps -e .; \
+	fi
+	@touch $(READY)
+
+run: $(READY) ## serve the demo workspace on 127.0.0.1:8700 (PORT=8701 for another port)
+	@sed 's/{port}/$(PORT)/g' server/demo/try_it.txt
+	@exec $(BIN)/opportune serve --watch --config server/demo/opportune.toml --port $(PORT)
+
+test: $(READY) ## run the tests
+	@$(BIN)/python -m pytest -q
+
+check: $(READY) ## format, lint, types, imports, tidiness; changes nothing
+	@$(BIN)/ruff format --check --output-format concise . || { echo "make: try: make fmt"; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/python -m pytest -q tests/tidy
+
+fmt: $(READY) ## format the code and the rule files we ship
+	@$(BIN)/ruff check --quiet --fix-only .
+	@$(BIN)/ruff format --quiet .
+	@$(BIN)/opportune fmt rules/packs server/demo benchmarks/nasa
+
+bench: $(READY) ## run the benchmarks (NAME=decide for one)
+	@if command -v uv >/dev/null 2>&1; then uv sync --locked --inexact --quiet --group bench; \
+	else $(PYTHON) .ci/pip_pins.py requirements bench > .venv/bench.txt \
+	  && $(BIN)/python -m pip install --quiet -c .venv/pins.txt -r .venv/bench.txt; fi
+	@$(BIN)/python -m benchmarks.runner $(NAME)
+
+fuzz: $(READY) ## let interpreter, compiled program and polling disagree (SEED=n repeats a run)
+	@$(BIN)/python -m tests.fuzz.evaluators --pairs 20000 --seed $(or $(SEED),1) --jobs 2
+
+golden: $(READY) ## rewrite the expected outputs in tests/golden; read the diff before you commit
+	@OPPORTUNE_UPDATE_GOLDEN=1 $(BIN)/python -m pytest -q tests
+	@git status --short tests/golden
+
+clean: ## remove the environment, caches and the demo's store
+	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build data
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
