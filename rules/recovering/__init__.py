@@ -1,0 +1,1 @@
+"""What recovery is made of: parts, clauses, attempts and explanations."""
