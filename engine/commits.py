@@ -1,0 +1,109 @@
+"""A step as one atomic commit: the new state, the journal entry, and everything the step added."""
+
+from dataclasses import dataclass
+
+from engine.effect import Effect
+from engine.hot import HotSession
+from engine.session import Session
+from engine.step import Input
+from engine.stores.base import Commit, DecisionLine, NewMessage, SessionRef
+from engine.stores.codec import (
+    JournalEntry,
+    encode_entry,
+    encode_message,
+    encode_profile,
+    encode_row,
+    encode_session,
+    row_digest,
+)
+from rules.compiler.program import Program
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An input ready for its step, with the foreign ids that the commit checks; None: nothing to do."""
+
+    given: Input | None
+    seen: tuple[int, ...] = ()
+    duplicates: int = 0
+    fired_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A step that was taken and is to be committed; `epoch_before` is the engagement epoch before it."""
+
+    ref: SessionRef
+    op: str
+    given: Input
+    effect: Effect
+    epoch_before: int
+
+
+def commit_of(program: Program, hot: HotSession, prepared: Prepared, taken: Taken) -> Commit:
+    """Write a step down as the store takes it. The profile travels only when it changed."""
+    session, effect = hot.session, taken.effect
+    profile = encode_profile(hot.profile)
+    changed = profile != hot.profile_bytes
+    return Commit(
+        ref=taken.ref,
+        op=taken.op,
+        expect=hot.version,
+        state=encode_session(session),
+        entry=encode_entry(_entry(program, session, prepared, taken)),
+        expect_profile=hot.profile_version if changed else None,
+        profile=profile if changed else None,
+        wake_ms=session.wake_ms if session.wake_ms >= 0 else None,
+        fired_ms=prepared.fired_ms,
+        engagement_epoch=session.epoch,
+        spend=effect.spend,
+        cap=_cap(program, session),
+        give_back=effect.give_back if session.epoch == taken.epoch_before else 0,
+        messages=tuple(NewMessage(m.id, encode_message(m)) for m in effect.messages),
+        seen=prepared.seen,
+        ids=_ids(session, effect),
+        decisions=tuple(
+            DecisionLine(row.id, row.at_ms, row.rule, row.outcome, encode_row(row))
+            for row in effect.rows
+        ),
+        closed=session.closed,
+    )
+
+
+def _entry(program: Program, session: Session, prepared: Prepared, taken: Taken) -> JournalEntry:
+    effect = taken.effect
+    return JournalEntry(
+        program=program.version,
+        source=session.source,
+        given=taken.given,
+        digests=tuple(row_digest(row) for row in effect.rows),
+        messages=tuple(message.id for message in effect.messages),
+        duplicates=prepared.duplicates,
+    )
+
+
+def _cap(program: Program, session: Session) -> int:
+    """Return the room of the session's cap in this epoch, counted as the store counts it."""
+    room = 1 << 30
+    for cap in program.checked.policy.caps:
+        if cap.scope != "session":
+            continue
+        before = 0
+        if not cap.unless_engaged:
+            before = sum(
+                1
+                for message in session.messages
+                if message.kind == "proactive"
+                and message.epoch != session.epoch
+                and message.outcome not in ("expired", "withdrawn")
+            )
+        room = min(room, cap.number - before)
+    return room
+
+
+def _ids(session: Session, effect: Effect) -> tuple[str, ...]:
+    ids = [message.id for message in effect.messages]
+    ids.extend(row.message for row in effect.rows if row.message and row.message not in ids)
+    if any(message.author == "visitor" for message in effect.messages):
+        ids.append(session.conversation)
+    return tuple(ids)

@@ -1,0 +1,247 @@
+"""The fold of one event into a session's state: pages, attributes, clocks and registers.
+
+Total, pure but for the state it is given, and deterministic: the journal is the truth (STORES.md 3).
+"""
+
+from collections.abc import Mapping
+
+from engine.events import Event
+from engine.limits import (
+    ATTRIBUTE_CHARS_MAX,
+    ATTRIBUTES_MAX,
+    SHORT_TEXT_CHARS,
+    VALUE_CHARS_MAX,
+)
+from engine.session import State
+from engine.tabs import close_tab, correct_dwell, enter_tab, hide_tab, show_tab, start_page
+from rules.addresses import address
+from rules.checked import Value
+from rules.compiler.program import Program
+from rules.value_types import convert
+
+NOT_EVENTS: frozenset[str] = frozenset(
+    {
+        "set",
+        "consent",
+        "page_leave",
+        "heartbeat",
+        "message_read",
+    }
+)
+"""Names that correct or carry something and are no event of the language (LANGUAGE.md 5.4)."""
+
+
+def apply_event(program: Program, state: State, event: Event) -> int:
+    """Fold one event at its own time; `state.clock_ms` has been advanced to it, or to a later instant.
+
+    An event that is `counted` only sets attributes and counts for one-step `seen`, `this session` and
+    the score's `per EVENT` terms.
+
+    Returns:
+        How many attribute values did not fit their declared type and were dropped.
+    """
+    at_ms = event.at_ms
+    name = event.name
+    rejected = 0
+    if event.attributes or event.referrer or name == "identify":
+        rejected = set_attributes(program, state, event)
+    state.event_ms = max(state.event_ms, at_ms)
+    state.events += 1
+    if event.origin == "engine":
+        _apply_own(program, state, event)
+        return rejected
+    if event.counted:
+        if name not in NOT_EVENTS:
+            _count_late(program, state, event)
+        return rejected
+    if event.from_browser:
+        _apply_to_tab(program, state, event)
+    if name not in NOT_EVENTS:
+        fields = event_fields(program, event) if name in program.field_plans else NO_FIELDS
+        program.fold(state, name, fields, is_activity(program, event), at_ms)
+    elif name == "heartbeat" and _is_active(event):
+        program.fold(state, "activity", {}, True, at_ms)
+    state.last_event = name
+    return rejected
+
+
+def is_activity(program: Program, event: Event) -> bool:
+    """Tell whether the pattern `activity` matches: a browser sent it, and its kind counts as activity."""
+    if not event.from_browser:
+        return False
+    plan = program.checked.events.get(event.name)
+    return plan is not None and plan.is_activity
+
+
+def event_fields(program: Program, event: Event) -> Mapping[str, Value]:
+    """Convert the fields that some filter of the program reads; a value that does not fit is absent."""
+    plans = program.field_plans.get(event.name)
+    if not plans:
+        return NO_FIELDS
+    fields: dict[str, Value] = {}
+    for plan in plans:
+        raw = event.properties.get(plan.name)
+        if raw is None and event.name == "view":
+            raw = _of_view(event, plan.name)
+        value = convert(plan.type, raw) if raw is not None else plan.default
+        if value is not None:
+            fields[plan.name] = value
+    return fields
+
+
+def _of_view(event: Event, field: str) -> str | None:
+    """Return what a view says of its page outside its properties."""
+    if field == "title":
+        return event.title
+    if not event.url:
+        return None
+    return address(event.url).path if field == "path" else event.url
+
+
+def set_attributes(program: Program, state: State, event: Event) -> int:
+    """Write the attributes an event carries, and an `identify`'s traits as `visitor.NAME`.
+
+    `null` makes an attribute absent; an undeclared name and a value that does not fit are dropped.
+    """
+    rejected = 0
+    if event.origin == "engine":
+        # What the engine itself carries over is in the rules' units already.
+        state.attrs.update({name: v for name, v in event.attributes.items() if v is not None})
+    elif event.attributes:
+        for name, raw in event.attributes.items():
+            rejected += _set_attribute(program, state, name, raw)
+    if event.name == "identify":
+        state.attrs["visitor.identified"] = True
+        for name, trait in event.properties.items():
+            if trait is None or isinstance(trait, str | int | float | bool):
+                rejected += _set_attribute(program, state, "visitor." + name, trait)
+    if event.referrer and "referrer" not in state.attrs and state.page_ms < 0:
+        state.attrs["referrer"] = event.referrer
+    return rejected
+
+
+_READ_WHOLE = frozenset({"scroll", "heartbeat", "page_leave", "identify", "tab_closed"})
+NO_FIELDS: Mapping[str, Value] = {}
+_SETTABLE_BUILT_IN = frozenset(
+    {"visitor.name", "visitor.email", "country", "language", "device", "agents_online"}
+)
+
+
+def _set_attribute(program: Program, state: State, name: str, raw: object) -> int:
+    plan = program.checked.attributes.get(name)
+    if plan is None or (plan.built_in and name not in _SETTABLE_BUILT_IN):
+        return 1
+    if raw is None:
+        state.attrs.pop(name, None)
+        return 0
+    value = convert(plan.type, raw)
+    if isinstance(value, str):
+        value = value[:VALUE_CHARS_MAX]
+    if value is None or not _has_room(state, name, value):
+        return 1
+    state.attrs[name] = value
+    return 0
+
+
+def _has_room(state: State, name: str, value: Value) -> bool:
+    if name not in state.attrs and len(state.attrs) >= ATTRIBUTES_MAX:
+        return False
+    if not isinstance(value, str) or len(value) <= SHORT_TEXT_CHARS:
+        return True
+    kept = sum(len(v) for n, v in state.attrs.items() if isinstance(v, str) and n != name)
+    return kept + len(value) <= ATTRIBUTE_CHARS_MAX
+
+
+def _count_late(program: Program, state: State, event: Event) -> None:
+    """Count an event on the page that it names, which need not be the current one."""
+    current = state.page_key
+    if event.url:
+        state.page_key = address(event.url).key
+    fields = event_fields(program, event)
+    program.fold_late(state, event.name, fields, is_activity(program, event))
+    state.page_key = current
+
+
+def slim_event(program: Program, event: Event) -> Event:
+    """Leave out what a second fold of the event does not read."""
+    is_view = event.name == "view" or event.counted
+    properties = event.properties
+    if event.name not in _READ_WHOLE:
+        wanted = program.field_plans.get(event.name, ())
+        properties = {p.name: properties[p.name] for p in wanted if p.name in properties}
+    known = program.checked.attributes
+    return Event(
+        "",
+        event.name,
+        event.at_ms,
+        event.tab,
+        event.sequence,
+        event.url if is_view else None,
+        event.title if is_view else None,
+        event.referrer if is_view else None,
+        properties,
+        {name: value for name, value in event.attributes.items() if name in known},
+        event.origin,
+        event.counted,
+    )
+
+
+def text_chars(event: Event) -> int:
+    """Count the characters of an event's texts that would be kept with it."""
+    if not event.properties and not event.attributes:
+        return len(event.url or "")
+    values = (*event.properties.values(), *event.attributes.values())
+    return sum(len(value) for value in values if isinstance(value, str))
+
+
+def _apply_own(program: Program, state: State, event: Event) -> None:
+    """Fold what the engine itself says: no event of the language, but for a tab that it hides."""
+    if event.name == "hide":
+        hide_tab(program, state, event.tab, event.at_ms, silent=True)
+        program.fold(state, "hide", NO_FIELDS, False, event.at_ms)
+    elif event.name == "tab_closed":
+        close_tab(state, event.tab, event.properties.get("hidden_ms"))
+
+
+def _apply_to_tab(program: Program, state: State, event: Event) -> None:
+    if event.name == "hide":
+        hide_tab(program, state, event.tab, event.at_ms, silent=False)
+        return
+    entry = enter_tab(program, state, event.tab, event.at_ms)
+    match event.name:
+        case "view":
+            start_page(program, state, event.url, event.title, event.at_ms)
+        case "show":
+            show_tab(state, entry, event.at_ms)
+        case "scroll":
+            _deepen(state, event.properties.get("depth"))
+        case "heartbeat":
+            entry.heartbeat = True
+            _deepen(state, event.properties.get("scroll_percent"))
+            _follow_visibility(program, state, event)
+        case "page_leave":
+            _deepen(state, event.properties.get("scroll_percent"))
+            dwell_ms = event.properties.get("dwell_ms")
+            if isinstance(dwell_ms, int | float) and event.tab == state.tab:
+                correct_dwell(state, int(dwell_ms), event.at_ms)
+            hide_tab(program, state, event.tab, event.at_ms, silent=True)
+        case _:
+            return
+
+
+def _follow_visibility(program: Program, state: State, event: Event) -> None:
+    visible = event.properties.get("visible")
+    if visible is False:
+        hide_tab(program, state, event.tab, event.at_ms, silent=False)
+    elif visible is True:
+        show_tab(state, state.tabs[event.tab], event.at_ms)
+
+
+def _deepen(state: State, percent: object) -> None:
+    if isinstance(percent, int | float) and not isinstance(percent, bool) and state.page_ms >= 0:
+        state.scroll = max(state.scroll, min(100.0, max(0.0, float(percent))))
+
+
+def _is_active(event: Event) -> bool:
+    active_ms = event.properties.get("active_ms")
+    return isinstance(active_ms, int | float) and active_ms > 0

@@ -1,0 +1,115 @@
+"""Sessions in hand: the decoded value, the versions the store knows, and a bound on how many."""
+
+import asyncio
+from collections import OrderedDict, deque
+from dataclasses import dataclass
+from types import TracebackType
+
+from engine.profile import Profile
+from engine.session import Session
+from engine.stores.base import SessionRef
+
+
+@dataclass(slots=True)
+class HotSession:
+    """One session in memory with the versions that its next commit expects."""
+
+    session: Session
+    profile: Profile
+    version: int
+    profile_version: int
+    profile_bytes: bytes
+    epoch: str
+
+
+class HotSessions:
+    """The sessions used last; one that is not here is read from the store again, never a wrong one."""
+
+    __slots__ = ("_entries", "_limit")
+
+    def __init__(self, limit: int) -> None:
+        """Keep at most `limit` sessions."""
+        self._entries: OrderedDict[SessionRef, HotSession] = OrderedDict()
+        self._limit = limit
+
+    def __len__(self) -> int:
+        """Return how many sessions are in hand."""
+        return len(self._entries)
+
+    def get(self, ref: SessionRef) -> HotSession | None:
+        """Return a session in hand and note its use."""
+        entry = self._entries.get(ref)
+        if entry is not None:
+            self._entries.move_to_end(ref)
+        return entry
+
+    def put(self, ref: SessionRef, entry: HotSession) -> None:
+        """Take a session in hand; the one used longest ago leaves."""
+        self._entries[ref] = entry
+        self._entries.move_to_end(ref)
+        if len(self._entries) > self._limit:
+            self._entries.popitem(last=False)
+
+    def drop(self, ref: SessionRef) -> None:
+        """Forget a session whose commit failed: its value may hold what was never committed."""
+        self._entries.pop(ref, None)
+
+
+class Turns:
+    """One turn a session: its steps run one after another, those of other sessions side by side.
+
+    `async with turns.take(ref): ...`. First come, first served; free turns take no memory.
+    """
+
+    __slots__ = ("_waiting",)
+
+    def __init__(self) -> None:
+        """Start with every turn free."""
+        self._waiting: dict[SessionRef, deque[asyncio.Future[None]]] = {}
+
+    def take(self, ref: SessionRef) -> "_Turn":
+        """Return the context in which the session is the caller's."""
+        return _Turn(self._waiting, ref)
+
+
+class _Turn:
+    __slots__ = ("_ref", "_waiting")
+
+    def __init__(
+        self, waiting: dict[SessionRef, deque[asyncio.Future[None]]], ref: SessionRef
+    ) -> None:
+        self._waiting = waiting
+        self._ref = ref
+
+    async def __aenter__(self) -> None:
+        queue = self._waiting.get(self._ref)
+        if queue is None:
+            self._waiting[self._ref] = deque()
+            return
+        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        queue.append(place)
+        try:
+            await place
+        except asyncio.CancelledError:
+            if place.done() and not place.cancelled():
+                self._pass_on()
+            else:
+                queue.remove(place)
+            raise
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self._pass_on()
+
+    def _pass_on(self) -> None:
+        queue = self._waiting[self._ref]
+        while queue:
+            place = queue.popleft()
+            if not place.done():
+                place.set_result(None)
+                return
+        del self._waiting[self._ref]

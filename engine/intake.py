@@ -1,0 +1,137 @@
+"""What arrives, made ready for the fold: duplicates out, future times to now, in the order of arrival.
+
+One event id has one effect per visitor for 24 h (STORES.md 3). Ids of our own widget,
+`<8 characters of the page load>-<number>`, are kept as ranges in the session; any other id is hashed to
+63 bits and checked by the store inside the commit.
+"""
+
+from collections.abc import Sequence
+from hashlib import blake2b
+
+import msgspec
+
+from engine.events import Event
+from engine.limits import EVENT_AGE_MS_MAX, LOAD_RANGES_MAX, LOADS_MAX
+from engine.session import Session
+
+_LOAD_CHARS = 8
+_HASH_MASK = (1 << 63) - 1
+
+
+class Admission(msgspec.Struct, frozen=True):
+    """Events to fold, how many were repeats, and the foreign ids that the commit has to check."""
+
+    events: tuple[Event, ...]
+    duplicates: int
+    seen: tuple[int, ...]
+
+
+def admit_events(
+    session: Session, events: Sequence[Event], now_ms: int, repeated: frozenset[int] = frozenset()
+) -> Admission:
+    """Drop repeats and bring times into [now - 24 h, now]. Widget ids are noted in the session.
+
+    Args:
+        repeated: hashes of foreign ids that the store has answered as seen before.
+    """
+    if len(events) == 1 and _is_next(session, events[0], now_ms):
+        return Admission(tuple(events), 0, ())
+    fresh: list[Event] = []
+    seen: list[int] = []
+    known: set[int] = set(repeated)
+    duplicates = 0
+    for event in events:
+        load, number = widget_number(event.id)
+        if load:
+            if not note_number(session, load, number):
+                duplicates += 1
+                continue
+        elif event.id:
+            mark = id_hash(session.workspace, session.visitor, event.id)
+            if mark in known:
+                duplicates += 1
+                continue
+            known.add(mark)
+            seen.append(mark)
+        fresh.append(_in_time(event, now_ms))
+    return Admission(tuple(fresh), duplicates, tuple(seen))
+
+
+def first_new_ms(session: Session | None, events: Sequence[Event]) -> int | None:
+    """Return the time of the earliest event that is no known repeat; None when all are."""
+    times: list[int] = []
+    for event in events:
+        load, number = widget_number(event.id)
+        ranges = session.loads.get(load, []) if session is not None and load else []
+        if not any(
+            low <= number <= high for low, high in zip(ranges[::2], ranges[1::2], strict=True)
+        ):
+            times.append(event.at_ms)
+    return min(times, default=None)
+
+
+def widget_number(event_id: str) -> tuple[str, int]:
+    """Split an id of our own widget into page load and number; ("", 0) for any other id."""
+    if len(event_id) <= _LOAD_CHARS + 1 or event_id[_LOAD_CHARS] != "-":
+        return "", 0
+    digits = event_id[_LOAD_CHARS + 1 :]
+    if not (digits.isascii() and digits.isdigit()) or len(digits) > _LOAD_CHARS:
+        return "", 0
+    return event_id[:_LOAD_CHARS], int(digits)
+
+
+def note_number(session: Session, load: str, number: int) -> bool:
+    """Note an event number of a page load; False when it was noted before.
+
+    Beyond the limits the oldest page load, or the lowest range, is forgotten: a repeat of it counts as new.
+    """
+    ranges = session.loads.get(load)
+    if ranges is None:
+        if len(session.loads) >= LOADS_MAX:
+            del session.loads[next(iter(session.loads))]
+        session.loads[load] = [number, number]
+        return True
+    if number == ranges[-1] + 1:
+        ranges[-1] = number
+        return True
+    return _insert_number(ranges, number)
+
+
+def _is_next(session: Session, event: Event, now_ms: int) -> bool:
+    """Note an event that is the next of its page load, in time: the usual one, told apart quickly."""
+    if not 0 <= now_ms - event.at_ms <= EVENT_AGE_MS_MAX:
+        return False
+    ranges = session.loads.get(event.id[:_LOAD_CHARS])
+    if ranges is None or event.id[_LOAD_CHARS:] != f"-{ranges[-1] + 1}":
+        return False
+    ranges[-1] += 1
+    return True
+
+
+def _insert_number(ranges: list[int], number: int) -> bool:
+    place = 0
+    while place < len(ranges) and ranges[place + 1] < number:
+        place += 2
+    if place < len(ranges) and ranges[place] <= number:
+        return False
+    ranges[place:place] = [number, number]
+    if place + 2 < len(ranges) and ranges[place + 2] == number + 1:
+        del ranges[place + 1 : place + 3]
+    if place and ranges[place - 1] == number - 1:
+        del ranges[place - 1 : place + 1]
+    if len(ranges) > 2 * LOAD_RANGES_MAX:
+        del ranges[:2]
+    return True
+
+
+def id_hash(workspace: str, visitor: str, event_id: str) -> int:
+    """Hash a foreign event id of a visitor to 63 bits."""
+    text = f"{workspace}\x1f{visitor}\x1f{event_id}".encode()
+    return int.from_bytes(blake2b(text, digest_size=8).digest()) & _HASH_MASK
+
+
+def _in_time(event: Event, now_ms: int) -> Event:
+    if now_ms - EVENT_AGE_MS_MAX <= event.at_ms <= now_ms:
+        return event
+    at_ms = min(max(event.at_ms, now_ms - EVENT_AGE_MS_MAX), now_ms)
+    return msgspec.structs.replace(event, at_ms=at_ms)

@@ -1,0 +1,155 @@
+"""Every maximum: its unit, what happens when it is reached, and how the maxima relate.
+
+The test that reaches a limit is named in its comment.
+"""
+
+# --- one commit (bytes; over it `LimitExceeded` is raised and nothing is written) ---
+STATE_BYTES_MAX = 64 * 1024  # test_a_body_over_its_limit_is_refused
+PROFILE_BYTES_MAX = 32 * 1024  # test_a_body_over_its_limit_is_refused
+ENTRY_BYTES_MAX = 512 * 1024  # test_a_body_over_its_limit_is_refused
+MESSAGE_BYTES_MAX = 64 * 1024  # test_a_body_over_its_limit_is_refused
+
+# --- what is kept ---
+# Messages a session keeps for resume; the oldest leave, `history` then says recovered: false.
+# test_the_oldest_messages_leave
+MESSAGES_KEPT_MAX = 256
+# How long a foreign event id, an idempotent answer and an unused alias are kept, in milliseconds.
+# test_sweep_forgets_old_ids
+SEEN_KEPT_MS = 24 * 3_600_000
+IDEMPOTENCY_KEPT_MS = 24 * 3_600_000
+ALIAS_KEPT_MS = 48 * 3_600_000
+# Bytes of journal that `memory:` keeps; the oldest entries leave.
+# test_the_memory_journal_forgets_its_oldest_entries
+MEMORY_JOURNAL_BYTES_MAX = 128 * 1024 * 1024
+
+# --- reading (rows; more is asked for with a cursor or `after`) ---
+HISTORY_ROWS_MAX = 256  # test_history_is_oldest_first_and_read_in_pages
+JOURNAL_ROWS_MAX = 1_000  # test_the_journal_is_gapless_and_read_in_pages
+DECISIONS_ROWS_MAX = 500  # test_decisions_are_listed_newest_first_in_pages
+CLAIM_ROWS_MAX = 1_024  # test_a_claim_is_limited_and_takes_the_earliest_first
+
+# --- the embedded stores ---
+# Operations that wait for the SQLite thread; over it `StoreUnavailable("none")`.
+# test_a_full_queue_refuses_and_recovers
+STORE_QUEUE_LEN_MAX = 4_096
+# Milliseconds after which a waiting operation is answered `StoreUnavailable("unknown")`.
+# test_a_hung_disk_is_reported_as_unknown
+STORE_DEADLINE_MS = 2_000
+# Operations in one transaction; more wait for the next. test_more_commits_than_a_batch_are_all_kept
+BATCH_LEN_MAX = 64
+# Sessions whose head stays in memory; over it the longest untouched are read from the file again.
+# test_an_evicted_session_is_read_from_the_file
+HEADS_LEN_MAX = 1_000_000
+# Hints that wait for one worker; over it they are replaced by one `Lost`.
+# test_a_slow_listener_is_told_that_hints_were_lost
+HINTS_LEN_MAX = 4_096
+# WAL bytes at which it is copied into the file in passing, and at which the next batch waits for it.
+# test_the_wal_stays_within_its_limit
+WAL_PASSIVE_BYTES_MAX = 16 * 1024 * 1024
+WAL_BYTES_MAX = 64 * 1024 * 1024
+# Milliseconds after which a changed session's newest row is noted in the file; bounds recovery.
+# test_a_start_reads_only_the_tail_after_the_last_checkpoint
+TIP_AGE_MS_MAX = 60_000
+# Bytes that must stay free on the disk; below it writes are refused, reads go on.
+# test_a_nearly_full_disk_refuses_writes_and_answers_reads
+DISK_FREE_BYTES_MIN = 256 * 1024 * 1024
+
+# --- one session, its events and its visitor ---
+# A later event is put in its place; beyond this it only sets attributes and counts (LANGUAGE.md 10).
+# test_an_event_up_to_ten_seconds_late_ends_in_the_state_it_would_have_made_in_time
+LATE_MS_MAX = 10_000
+# An older event is stored as this old: it counts, and wakes nothing.
+# test_future_times_become_now_and_ancient_ones_a_day_old
+EVENT_AGE_MS_MAX = 86_400_000
+# A session ends after this long without events.
+# test_one_session_id_is_one_session_until_it_ends
+SESSION_IDLE_MS = 1_800_000
+# A session ends this long after its start.
+# test_a_session_ends_after_a_day_however_busy
+SESSION_MS_MAX = 86_400_000
+# Events beyond are kept in the journal and no longer evaluated.
+# test_events_beyond_the_limit_are_no_longer_evaluated
+SESSION_EVENTS_MAX = 20_000
+# Another tab takes the place of the hidden one, else the tab, heard of longest ago.
+# test_the_number_of_tabs_is_bounded_and_the_visible_one_stays
+TABS_MAX = 16
+# A tab that sent a heartbeat counts as hidden this long after its latest event.
+# test_a_tab_with_heartbeats_falls_silent_after_twenty_seconds
+TAB_SILENCE_MS = 20_000
+# A tab counts as hidden this long after its socket ended, unless the socket is back.
+# test_a_closed_socket_hides_its_tab_after_the_grace
+TAB_CLOSE_GRACE_MS = 25_000
+# A longer address is cut.
+# test_long_addresses_titles_and_values_are_cut
+URL_CHARS_MAX = 2_048
+# Attributes of a session; further names are dropped and counted as rejected values.
+# test_attributes_are_bounded_in_number_and_in_sum
+ATTRIBUTES_MAX = 500
+# Messages of a session; beyond, proactive messages stay silent and chat is refused at the edge.
+# test_a_session_with_too_many_messages_is_not_approached
+MESSAGES_MAX = 2_000
+# (rule, gates) pairs recorded as suppressed in one session; further ones are not recorded.
+# test_suppressions_are_recorded_up_to_the_limit
+SUPPRESSED_MAX = 64
+# Proactive messages remembered in a profile for rolling caps; the oldest leave.
+# test_a_profile_forgets_its_oldest_grants_and_sessions
+GRANTS_MAX = 200
+# Sessions listed in a profile; the oldest leave the list.
+# test_a_profile_forgets_its_oldest_grants_and_sessions
+PROFILE_SESSIONS_MAX = 50
+# A longer attribute value is cut.
+# test_long_addresses_titles_and_values_are_cut
+VALUE_CHARS_MAX = 500
+# Chat messages kept in the state; older ones are in the store only.
+# test_answerable_chat_messages_are_bounded
+SESSION_MESSAGES_KEPT = 20
+# Page loads in the duplicate filter; ids of older ones count as new.
+# test_only_the_newest_page_loads_and_ranges_are_kept
+LOADS_MAX = 16
+# Ranges of event numbers kept a page load; ids below the lowest count as new.
+# test_only_the_newest_page_loads_and_ranges_are_kept
+LOAD_RANGES_MAX = 8
+# Sessions in hand; one more read for a session that left.
+# test_the_session_used_longest_ago_leaves
+CACHE_SESSIONS_MAX = 50_000
+# Attempts of one step after conflicts; then `StoreUnavailable`.
+# test_endless_conflicts_end_as_unavailable
+ATTEMPTS_MAX = 8
+# Wake-ups taken at once; the others wait in the store.
+# test_more_wake_ups_than_are_taken_at_once_are_all_taken
+WAKES_AT_ONCE_MAX = 256
+# Client session ids remembered; a forgotten one is asked of the store again.
+# test_a_forgotten_alias_is_found_in_the_store
+ALIASES_MAX = 100_000
+# Overdue wake-ups taken before an event is folded; more are taken after it.
+# test_overdue_wake_ups_are_taken_before_an_event
+OVERDUE_WAKES_MAX = 64
+# The random pause between attempts, from the third on.
+# test_endless_conflicts_end_as_unavailable
+CONFLICT_PAUSE_MS = (5.0, 40.0)
+# How long the wake-up loop waits when the store does not answer.
+# test_the_wake_up_loop_waits_for_the_store
+WAKE_RETRY_MS = 250
+# A longer page title is cut.
+# test_long_addresses_titles_and_values_are_cut
+TITLE_CHARS_MAX = 300
+# Events kept to put a late one among them; beyond, what is late only counts until new ones are there.
+# test_many_events_at_once_end_the_order_window
+TAIL_EVENTS_MAX = 200
+# Characters of all text attributes of a session together; a text beyond is dropped and counted.
+# test_attributes_are_bounded_in_number_and_in_sum
+ATTRIBUTE_CHARS_MAX = 8_000
+# Texts up to this length are never dropped for the sum's sake: names of plans, codes, flags.
+# test_attributes_are_bounded_in_number_and_in_sum
+SHORT_TEXT_CHARS = 16
+# An event with longer texts is folded and not kept: what is late then only counts.
+# test_a_long_chat_keeps_the_session_small
+TAIL_TEXT_CHARS_MAX = 4_000
+
+assert WAL_PASSIVE_BYTES_MAX < WAL_BYTES_MAX < DISK_FREE_BYTES_MIN
+assert BATCH_LEN_MAX <= STORE_QUEUE_LEN_MAX
+assert HISTORY_ROWS_MAX >= MESSAGES_KEPT_MAX
+assert SESSION_IDLE_MS < SESSION_MS_MAX <= EVENT_AGE_MS_MAX
+assert TAB_SILENCE_MS < TAB_CLOSE_GRACE_MS < SESSION_IDLE_MS
+# Text of the state at most: attributes, one page and what is kept for late events, in UTF-8.
+assert 4 * (ATTRIBUTE_CHARS_MAX + 2 * URL_CHARS_MAX) < STATE_BYTES_MAX

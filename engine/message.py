@@ -1,0 +1,70 @@
+"""A message and its states: what is shown to the visitor and what stays on the server."""
+
+from typing import Literal
+
+import msgspec
+
+Status = Literal["sent", "delivered", "read"]
+Outcome = Literal["replied", "dismissed", "expired", "withdrawn", "held_out"]
+Action = Literal["say", "ask", "open", "handoff", "quote", "schedule", "call", "dismiss"]
+Author = Literal["visitor", "assistant", "agent", "system"]
+
+
+class QuickReply(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """A button. `payload` stays on the server, except the URL of `open`."""
+
+    text: str
+    value: str
+    action: Action = "say"
+    payload: str = ""
+
+
+class Message(msgspec.Struct, omit_defaults=True, gc=False):
+    """One message of a session; times are Unix milliseconds, -1 for not yet.
+
+    `kind` "proactive" is a message sent before the visitor engaged in `epoch`. `rule` "" is a message of
+    the API. `held_until_ms` >= 0: committed, delivered not before then. `expires_ms` is the instant at
+    which it is withdrawn when not displayed. `answer_to` is the value of the reply or question answered.
+    """
+
+    id: str
+    text: str
+    sent_ms: int
+    author: Author = "assistant"
+    kind: Literal["chat", "proactive"] = "proactive"
+    rule: str = ""
+    variant: str = ""
+    epoch: int = 0
+    offset: int = 0
+    replies: tuple[QuickReply, ...] = ()
+    status: Status = "sent"
+    outcome: Outcome | None = None
+    expires_ms: int = -1
+    held_until_ms: int = -1
+    delivered_ms: int = -1
+    displayed_ms: int = -1
+    read_ms: int = -1
+    decision: str = ""
+    trigger: dict[str, str | int | float] = {}
+    score: int = 0
+    clicked: str = ""
+    answer_to: str = ""
+    client_id: str = ""
+    campaign: str = ""
+    display: Literal["card", "bubble", "open"] = "card"
+    sound: bool = False
+
+
+def as_known(stored: Message, known: Message | None) -> Message:
+    """Bring a message as it was stored to the state that the session knows of it."""
+    if known is None:
+        return stored
+    return msgspec.structs.replace(
+        stored,
+        status=known.status,
+        outcome=known.outcome,
+        delivered_ms=known.delivered_ms,
+        displayed_ms=known.displayed_ms,
+        read_ms=known.read_ms,
+        clicked=known.clicked,
+    )

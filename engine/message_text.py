@@ -1,0 +1,58 @@
+"""The words of a message: a rule's templates filled for one session, and a caller's text with its values."""
+
+from collections.abc import Mapping
+
+from engine.message import QuickReply
+from engine.session import Session
+from rules.checked import MessagePlan, Value
+from rules.compiler.program import Program
+from rules.template import BraceProblem, parse_template, render
+from rules.value_types import print_number
+
+VALUE_CHARS_MAX = 80
+"""A longer inserted value is cut (LANGUAGE.md 7.7)."""
+
+
+def render_message(
+    program: Program, plan: MessagePlan, session: Session
+) -> tuple[str, tuple[QuickReply, ...]]:
+    """Fill a rule's message and its replies with the session's attributes."""
+    attrs, symbol = session.state.attrs, program.checked.currency
+    replies = tuple(
+        QuickReply(
+            text=render(reply.text, attrs.get, symbol),
+            value=reply.value,
+            action=reply.action,
+            payload="" if reply.payload is None else render(reply.payload, attrs.get, symbol),
+        )
+        for reply in plan.replies
+    )
+    return render(plan.text, attrs.get, symbol), replies
+
+
+def fill_text(text: str, values: Mapping[str, Value]) -> str | None:
+    """Fill a caller's `{name | fallback}`; None when a placeholder has neither value nor fallback.
+
+    Braces that are no placeholder stay as they are: the text is the caller's own.
+    """
+    pieces = parse_template(text)
+    if isinstance(pieces, BraceProblem):
+        return text
+    words: list[str] = []
+    for piece in pieces:
+        if isinstance(piece, str):
+            words.append(piece)
+            continue
+        value = values.get(piece.name)
+        shown = piece.fallback if value is None else _shown(value)
+        if shown is None:
+            return None
+        words.append(shown)
+    return "".join(words)
+
+
+def _shown(value: Value) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = value if isinstance(value, str) else print_number(value)
+    return text[:VALUE_CHARS_MAX]

@@ -1,0 +1,154 @@
+"""How a session begins, when it has ended, and how the API sees it."""
+
+from engine.events import Event, Scalar
+from engine.ids import Ids
+from engine.limits import LATE_MS_MAX, PROFILE_SESSIONS_MAX, SESSION_IDLE_MS, SESSION_MS_MAX
+from engine.profile import Profile
+from engine.runtime_types import ClientContext, Opening, SessionView, VisitorStatus
+from engine.session import Session, new_session
+from engine.stores.base import SessionRef
+from rules.compiler.program import Program
+
+PRESENT_MS = 60_000
+"""How long an event, or activity, makes a visitor present, or active (API.md 3.2)."""
+
+_MOBILE_MARKS = ("iphone", "ipod", "mobile", "windows phone")
+_TABLET_MARKS = ("ipad", "tablet", "kindle", "silk")
+
+
+def begin_session(
+    program: Program, ref: SessionRef, source: str, profile: Profile, start_ms: int
+) -> Session:
+    """Make a visitor's new session and count the visit in the profile."""
+    session = new_session(ref.workspace, ref.visitor, ref.session, source, start_ms)
+    session.state.regs = program.new_registers()
+    session.program = program.version
+    profile.visits += 1
+    profile.sessions = [*profile.sessions, ref.session][-PROFILE_SESSIONS_MAX:]
+    return session
+
+
+def start_event(session: Session, profile: Profile, client: ClientContext) -> Event:
+    """Make the event that carries what a session starts with, so that its journal tells all by itself."""
+    attributes: dict[str, Scalar] = dict(profile.attrs)
+    attributes["visitor.id"] = session.visitor
+    # What the defaults of these built-in attributes say need not be kept.
+    if profile.visits > 1:
+        attributes["visitor.visits"] = profile.visits
+        attributes["visitor.returning"] = True
+    if (device := device_of(client.user_agent)) != "desktop":
+        attributes["device"] = device
+    if client.locale:
+        attributes["language"] = client.locale.replace("_", "-").partition("-")[0].lower()
+    properties: dict[str, object] = {"timezone": client.timezone} if client.timezone else {}
+    return Event(
+        id="",
+        name="session_start",
+        at_ms=session.start_ms,
+        properties=properties,
+        attributes=attributes,
+        origin="engine",
+    )
+
+
+def opening_events(opening: Opening, ids: Ids, now_ms: int) -> tuple[Event, ...]:
+    """Turn a session call into events: its attributes, its page, and the visitor's first words."""
+    events: list[Event] = []
+    if opening.attributes:
+        events.append(
+            Event(ids.make("evt"), "set", now_ms, attributes=opening.attributes, origin="api")
+        )
+    if opening.client.consent:
+        state: dict[str, object] = {"state": opening.client.consent}
+        events.append(Event(ids.make("evt"), "consent", now_ms, properties=state, origin="api"))
+    if opening.page_url:
+        events.append(
+            Event(
+                ids.make("evt"),
+                "view",
+                now_ms,
+                url=opening.page_url,
+                title=opening.page_title,
+                referrer=opening.referrer,
+            )
+        )
+    if opening.initial_message:
+        words: dict[str, object] = {"text": opening.initial_message}
+        events.append(Event(ids.make("evt"), "visitor_message", now_ms, properties=words))
+    return tuple(events)
+
+
+def context_events(session: Session, client: ClientContext, now_ms: int) -> tuple[Event, ...]:
+    """Make the event that tells the browser's zone and privacy signal, when they are news."""
+    properties: dict[str, object] = {}
+    if client.timezone and client.timezone != session.timezone:
+        properties["timezone"] = client.timezone
+    if client.gpc != session.has_opted_out:
+        properties["gpc"] = client.gpc
+    if not properties:
+        return ()
+    return (Event("", "context", now_ms, properties=properties, origin="engine"),)
+
+
+def first_instant(event_times_ms: list[int], now_ms: int) -> int:
+    """Return a new session's start: its earliest event that is not too late for its place, else now."""
+    return min((at_ms for at_ms in event_times_ms if now_ms - at_ms <= LATE_MS_MAX), default=now_ms)
+
+
+def is_ended(session: Session, now_ms: int) -> bool:
+    """Tell whether a session is over: closed, 30 min without events, or 24 h old."""
+    latest_ms = max(session.state.event_ms, session.start_ms)
+    return (
+        session.closed
+        or now_ms - latest_ms >= SESSION_IDLE_MS
+        or now_ms - session.start_ms >= SESSION_MS_MAX
+    )
+
+
+def visitor_status(session: Session, sockets: int, now_ms: int) -> VisitorStatus:
+    """Tell whether the visitor is online, idle or offline (API.md 3.2)."""
+    present = sockets > 0 or now_ms - session.state.event_ms <= PRESENT_MS
+    if not present:
+        return "offline"
+    active = session.active_ms >= 0 and now_ms - session.active_ms <= PRESENT_MS
+    visible = session.state.site_since_ms >= 0
+    return "online" if active and visible else "idle"
+
+
+def view_of(
+    program: Program,
+    ref: SessionRef,
+    session: Session,
+    sockets: int,
+    now_ms: int,
+    *,
+    created: bool = False,
+) -> SessionView:
+    """Show a session as the API does."""
+    url = session.state.attrs.get("page.url")
+    return SessionView(
+        ref=ref,
+        source=session.source,
+        status="closed" if is_ended(session, now_ms) else "active",
+        assistant=session.assistant,
+        conversation=session.conversation,
+        created=created,
+        score=program.score(session.state, max(now_ms, session.state.clock_ms)),
+        page_url=url if isinstance(url, str) else None,
+        visitor_status=visitor_status(session, sockets, now_ms),
+        engaged=session.engaged_ms >= 0,
+        epoch=session.epoch,
+        widget_made=session.made_by_widget,
+        started_ms=session.start_ms,
+        active_ms=max(session.state.event_ms, session.start_ms),
+    )
+
+
+def device_of(user_agent: str) -> str:
+    """Read the kind of device from a user agent: desktop unless it says otherwise."""
+    text = user_agent.lower()
+    if any(mark in text for mark in _TABLET_MARKS) or ("android" in text and "mobile" not in text):
+        return "tablet"
+    if any(mark in text for mark in _MOBILE_MARKS):
+        return "mobile"
+    return "desktop"

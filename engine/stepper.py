@@ -1,0 +1,251 @@
+"""One step of one session against the store: load, step, commit, and again after a conflict.
+
+The only place that turns a step's effect into a commit. What it returns is durable.
+"""
+
+import random
+from asyncio import sleep
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from engine.clock import Clock
+from engine.commits import Prepared, Taken, commit_of
+from engine.effect import Effect
+from engine.effects import converse
+from engine.errors import StoreUnavailable
+from engine.events import Event
+from engine.hot import HotSession, HotSessions, Turns
+from engine.late import revive
+from engine.layouts import Layouts
+from engine.limits import ATTEMPTS_MAX, CACHE_SESSIONS_MAX, CONFLICT_PAUSE_MS
+from engine.migrate import has_new_registers, move_session
+from engine.openings import begin_session, start_event
+from engine.profile import Profile
+from engine.runtime_types import ClientContext
+from engine.session import Session
+from engine.step import Arrived, Input, step
+from engine.stores.base import (
+    Commit,
+    Committed,
+    Duplicate,
+    Gone,
+    Loaded,
+    Seen,
+    SessionRef,
+    Store,
+)
+from engine.stores.codec import (
+    decode_entry,
+    decode_profile,
+    decode_session,
+)
+from engine.workspace import Workspaces
+from rules.compiler.program import Program
+
+_JOURNAL_PAGE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Opens:
+    """How a session that does not exist yet begins."""
+
+    source: str
+    start_ms: int
+    client: ClientContext
+    alias: str = ""
+    assistant: str = ""
+    made_by_widget: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A step that is durable, or that had nothing to do (`effect` empty)."""
+
+    session: Session
+    effect: Effect
+    duplicates: int
+    epoch: str
+    created: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A session in hand under its rules; `repeated` are foreign ids that the store has seen before."""
+
+    session: Session
+    program: Program
+    now_ms: int
+    repeated: frozenset[int]
+
+
+Prepare = Callable[[Moment], Prepared]
+"""Says what to do with a session now; called again after a conflict."""
+
+
+class Stepper:
+    """Takes steps of sessions, one at a time each, and keeps those used last in hand."""
+
+    def __init__(
+        self, store: Store, clock: Clock, workspaces: Workspaces, secret: bytes, worker: str
+    ) -> None:
+        """Use a store, a clock and the live rules; `secret` signs ids, `worker` names this process."""
+        self._store = store
+        self._clock = clock
+        self._workspaces = workspaces
+        self._secret = secret
+        self._layouts = Layouts(store)
+        self._hot = HotSessions(CACHE_SESSIONS_MAX)
+        self._turns = Turns()
+        self._jitter = random.Random(worker)  # noqa: S311  # spreads retries, guards nothing
+        self._op_prefix = worker
+        self._ops = 0
+        self.conflicts = 0
+
+    @property
+    def in_hand(self) -> int:
+        """Return how many sessions are in hand."""
+        return len(self._hot)
+
+    async def read(self, ref: SessionRef) -> tuple[HotSession, Program] | None:
+        """Return a session as it is now under its live rules, or None when there is none."""
+        async with self._turns.take(ref):
+            hot = self._hot.get(ref) or await self._load(ref)
+            return None if hot is None else (hot, await self._current(ref, hot))
+
+    async def peek(self, ref: SessionRef) -> Session | None:
+        """Return a session as it was committed last, whatever rules it is under."""
+        hot = self._hot.get(ref)
+        if hot is None:
+            async with self._turns.take(ref):
+                hot = self._hot.get(ref) or await self._load(ref)
+        return None if hot is None else hot.session
+
+    async def act(
+        self, ref: SessionRef, prepare: Prepare, opens: Opens | None = None
+    ) -> Done | None:
+        """Take one step of a session and commit it; None when there is no session and `opens` is None.
+
+        Raises:
+            StoreUnavailable: nothing was told to anybody; the same ids may be sent again.
+        """
+        async with self._turns.take(ref):
+            try:
+                return await self._attempt(ref, prepare, opens)
+            except BaseException:
+                # The value in hand may hold a step that was never committed.
+                self._hot.drop(ref)
+                raise
+
+    async def _attempt(self, ref: SessionRef, prepare: Prepare, opens: Opens | None) -> Done | None:
+        repeated: frozenset[int] = frozenset()
+        for attempt in range(ATTEMPTS_MAX):
+            if attempt > 1:
+                await sleep(self._jitter.uniform(*CONFLICT_PAUSE_MS) / 1_000)
+            hot = self._hot.get(ref) or await self._load(ref)
+            created = hot is None
+            if hot is None:
+                if opens is None:
+                    return None
+                hot = await self._begin(ref, opens)
+            program = await self._current(ref, hot)
+            now_ms = self._clock.now_ms()
+            prepared = prepare(Moment(hot.session, program, now_ms, repeated))
+            given = prepared.given
+            if created and opens is not None:
+                given = _with_start(hot, given, now_ms, opens.client)
+            if given is None:
+                return Done(hot.session, Effect(), prepared.duplicates, hot.epoch)
+            epoch_before = hot.session.epoch
+            effect = step(program, hot.session, hot.profile, given, self._secret)
+            self._ops += 1
+            taken = Taken(ref, f"{self._op_prefix}{self._ops}", given, effect, epoch_before)
+            commit = commit_of(program, hot, prepared, taken)
+            answer = await self._store.commit(commit)
+            if isinstance(answer, Committed | Duplicate):
+                self._keep(ref, hot, commit, answer)
+                return Done(hot.session, effect, prepared.duplicates, hot.epoch, created)
+            self._hot.drop(ref)
+            self.conflicts += 1
+            if isinstance(answer, Gone):
+                return Done(hot.session, Effect(), 0, hot.epoch)
+            if isinstance(answer, Seen):
+                repeated |= frozenset(answer.ids)
+        raise StoreUnavailable("none", retry_after_ms=1_000)
+
+    async def _load(self, ref: SessionRef) -> HotSession | None:
+        loaded = await self._store.load(ref)
+        if loaded.version == 0 or loaded.state is None:
+            return None
+        hot = _decoded(ref, loaded)
+        program = self._workspaces.program(ref.workspace, hot.session.source)
+        if hot.session.program == program.version:
+            revive(program, hot.session)
+        else:
+            await self._current(ref, hot)
+        self._hot.put(ref, hot)
+        return hot
+
+    async def _begin(self, ref: SessionRef, opens: Opens) -> HotSession:
+        loaded = await self._store.load(ref)
+        profile = Profile(ref.visitor) if loaded.profile is None else decode_profile(loaded.profile)
+        program = self._workspaces.program(ref.workspace, opens.source)
+        session = begin_session(program, ref, opens.source, profile, opens.start_ms)
+        session.alias = opens.alias
+        session.assistant = opens.assistant
+        session.made_by_widget = opens.made_by_widget
+        if not opens.made_by_widget:
+            converse(session, self._secret)
+        before = b"" if loaded.profile is None else loaded.profile
+        return HotSession(session, profile, 0, loaded.profile_version, before, loaded.epoch)
+
+    async def _current(self, ref: SessionRef, hot: HotSession) -> Program:
+        """Bring a session under the live rules of its site."""
+        session = hot.session
+        program = self._workspaces.program(ref.workspace, session.source)
+        await self._layouts.keep(ref.workspace, program)
+        if session.program != program.version:
+            old_keys = await self._layouts.keys(ref.workspace, session.program) or ()
+            past = await self._past(ref) if has_new_registers(program, old_keys) else ()
+            move_session(program, session, old_keys, past)
+        return program
+
+    async def _past(self, ref: SessionRef) -> Sequence[tuple[int, Event]]:
+        past: list[tuple[int, Event]] = []
+        for entry in await self._store.journal(ref, 0, _JOURNAL_PAGE):
+            given = decode_entry(entry.body).given
+            if isinstance(given, Arrived):
+                past.extend((given.now_ms, event) for event in given.events)
+        return past
+
+    def _keep(
+        self, ref: SessionRef, hot: HotSession, commit: Commit, answer: Committed | Duplicate
+    ) -> None:
+        # INVARIANT: the offsets that the step gave are the store's.
+        assert answer.offset == hot.session.offset, "message offsets differ from the store's"
+        hot.version = answer.version
+        if commit.profile is not None:
+            hot.profile_version = answer.profile_version
+            hot.profile_bytes = commit.profile
+        self._hot.put(ref, hot)
+
+
+def _decoded(ref: SessionRef, loaded: Loaded) -> HotSession:
+    assert loaded.state is not None
+    profile = Profile(ref.visitor) if loaded.profile is None else decode_profile(loaded.profile)
+    return HotSession(
+        decode_session(loaded.state),
+        profile,
+        loaded.version,
+        loaded.profile_version,
+        loaded.profile or b"",
+        loaded.epoch,
+    )
+
+
+def _with_start(hot: HotSession, given: Input | None, now_ms: int, client: ClientContext) -> Input:
+    """Put the event that a session starts with before its first events."""
+    start = start_event(hot.session, hot.profile, client)
+    if isinstance(given, Arrived):
+        return Arrived(given.now_ms, (start, *given.events), given.agents_online)
+    assert given is None, "a session begins with events, or with nothing"
+    return Arrived(now_ms, (start,))

@@ -1,0 +1,214 @@
+"""Any sequence of operations, stops and deaths leaves a store as a plain dict says."""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from engine.stores.base import (
+    Capped,
+    Commit,
+    Committed,
+    Conflict,
+    Duplicate,
+    Gone,
+    SessionRef,
+    Store,
+)
+from engine.stores.memory_impl import MemoryStore
+from engine.stores.sqlite_impl import SqliteStore
+from tests.stores.steps import SteppedClock, message, step
+
+REFS = [SessionRef("ws_a", f"v{n % 2}", f"chat_{n}") for n in range(4)]
+PLACES = st.integers(0, len(REFS) - 1)
+T = TypeVar("T")
+
+
+@dataclass
+class Attempt:
+    """What a drawn commit wants; times are from now."""
+
+    stale: int
+    spend: int
+    give_back: int
+    engages: bool
+    messages: int
+    wake_ms: int | None
+    fires: bool
+    writes_profile: bool
+
+
+ATTEMPTS = st.builds(
+    Attempt,
+    stale=st.sampled_from([0, 0, 0, 0, 1]),
+    spend=st.integers(0, 1),
+    give_back=st.integers(0, 1),
+    engages=st.booleans(),
+    messages=st.integers(0, 2),
+    wake_ms=st.none() | st.integers(0, 5_000),
+    fires=st.booleans(),
+    writes_profile=st.booleans(),
+)
+
+
+@dataclass
+class Kept:
+    """What the dict says of a session."""
+
+    version: int = 0
+    granted: int = 0
+    total: int = 0
+    epoch: int = 0
+    offset: int = 0
+    wake_ms: int | None = None
+    claimed_until_ms: int = 0
+    last: Commit | None = None
+    entries: list[bytes] = field(default_factory=list)
+
+
+class StoreAgainstADict(RuleBasedStateMachine):
+    """The laws of `Store.commit` and `Store.claim_due`, told once more in the plainest way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.clock = SteppedClock()
+        self.kept = [Kept() for _ in REFS]
+        self.profiles = {"v0": 0, "v1": 0}
+        self.store = self.run(self.open())
+
+    async def open(self) -> Store:
+        return MemoryStore(self.clock)
+
+    def run(self, coroutine: Coroutine[object, object, T]) -> T:
+        return self.runner.run(coroutine)
+
+    @rule(place=PLACES, drawn=ATTEMPTS)
+    def commit(self, place: int, drawn: Attempt) -> None:
+        kept, ref = self.kept[place], REFS[place]
+        epoch = kept.epoch + drawn.engages
+        due_ms = None if drawn.wake_ms is None else self.clock.now_ms + drawn.wake_ms
+        names = [f"m{place}_{kept.offset}_{n}" for n in range(drawn.messages)]
+        made = step(
+            kept.version - drawn.stale,
+            ref,
+            op=f"op_{place}_{kept.version}_{drawn.stale}",
+            spend=drawn.spend,
+            engagement_epoch=epoch,
+            give_back=drawn.give_back,
+            messages=tuple(message(name) for name in names),
+            wake_ms=due_ms,
+            fired_ms=self.clock.now_ms if drawn.fires else None,
+            expect_profile=self.profiles[ref.visitor],
+            profile=b"profile" if drawn.writes_profile else None,
+        )
+        answer = self.run(self.store.commit(made))
+        before = 0 if drawn.engages else max(0, kept.granted - drawn.give_back)
+        if drawn.stale:
+            assert isinstance(answer, Conflict)
+        elif drawn.fires and kept.wake_ms is None:
+            assert answer == Gone()
+        elif drawn.spend and before + drawn.spend > 1:
+            assert isinstance(answer, Capped)
+        else:
+            self.profiles[ref.visitor] += drawn.writes_profile
+            kept.version += 1
+            kept.granted, kept.epoch = before + drawn.spend, epoch
+            kept.total += drawn.spend
+            kept.offset += drawn.messages
+            kept.wake_ms, kept.claimed_until_ms = due_ms, 0
+            kept.last, kept.entries = made, [*kept.entries, made.entry]
+            first = kept.offset - drawn.messages + 1 if drawn.messages else 0
+            found = self.profiles[ref.visitor]
+            assert answer == Committed(kept.version, found, first, kept.offset)
+
+    @rule(place=PLACES)
+    def repeat(self, place: int) -> None:
+        kept = self.kept[place]
+        if kept.last is not None:
+            answer = self.run(self.store.commit(kept.last))
+            assert isinstance(answer, Duplicate)
+            assert (answer.version, answer.offset) == (kept.version, kept.offset)
+
+    @rule(later_ms=st.sampled_from([0, 1, 7, 400, 3_000, 61_000]), limit=st.integers(1, 3))
+    def claim(self, later_ms: int, limit: int) -> None:
+        self.clock.now_ms += later_ms
+        now_ms = self.clock.now_ms
+        free = {
+            ref: kept.wake_ms
+            for ref, kept in zip(REFS, self.kept, strict=True)
+            if kept.wake_ms is not None and max(kept.wake_ms, kept.claimed_until_ms) <= now_ms
+        }
+        claimed = self.run(self.store.claim_due(limit=limit)).sessions
+        assert len(claimed) == min(limit, len(free))
+        for ref, due_ms in claimed:
+            assert free.pop(ref) == due_ms
+            self.kept[REFS.index(ref)].claimed_until_ms = now_ms + 500
+
+    @invariant()
+    def agrees(self) -> None:
+        for ref, kept in zip(REFS, self.kept, strict=True):
+            found = self.run(self.store.load(ref))
+            state = b"state %d" % kept.version if kept.version else None
+            assert (found.version, found.state) == (kept.version, state)
+            assert (found.granted, found.grants_total) == (kept.granted, kept.total)
+            assert (found.engagement_epoch, found.offset) == (kept.epoch, kept.offset)
+            assert found.profile_version == self.profiles[ref.visitor]
+            assert [entry.body for entry in self.run(self.store.journal(ref))] == kept.entries
+            messages = self.run(self.store.history(ref, None, 0)).messages
+            assert [m.offset for m in messages] == list(range(1, kept.offset + 1))
+
+    def teardown(self) -> None:
+        self.run(self.store.close())
+        self.runner.close()
+
+
+class SqliteAgainstADict(StoreAgainstADict):
+    """The same, with few sessions in memory, and with stops and deaths in between."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="opportune-model-"))
+        self.file = self.folder / "0.db"
+        self.deaths = 0
+        super().__init__()
+
+    async def open(self) -> Store:
+        return await SqliteStore.open(self.file, "D1", self.clock, heads_len_max=2)
+
+    @rule()
+    def stop_and_start(self) -> None:
+        self.run(self.store.close())
+        self.begin_again()
+
+    @rule()
+    def die_and_start(self) -> None:
+        """The files as they are at this instant are what a death would leave."""
+        self.deaths += 1
+        copy = self.folder / f"{self.deaths}.db"
+        for suffix in ("", "-wal"):
+            shutil.copyfile(f"{self.file}{suffix}", f"{copy}{suffix}")
+        self.run(self.store.close())
+        self.file = copy
+        self.begin_again()
+
+    def begin_again(self) -> None:
+        for kept in self.kept:
+            kept.claimed_until_ms = 0
+        self.store = self.run(self.open())
+
+    def teardown(self) -> None:
+        super().teardown()
+        shutil.rmtree(self.folder)
+
+
+TestMemoryAgainstADict = StoreAgainstADict.TestCase
+TestMemoryAgainstADict.settings = settings(max_examples=50, stateful_step_count=25, deadline=None)
+TestSqliteAgainstADict = SqliteAgainstADict.TestCase
+TestSqliteAgainstADict.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)

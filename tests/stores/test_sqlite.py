@@ -1,0 +1,361 @@
+"""What only the SQLite store promises: one process, a small log, a short start, honest failures."""
+
+import asyncio
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from engine.errors import StoreRefused, StoreUnavailable
+from engine.limits import STORE_QUEUE_LEN_MAX, TIP_AGE_MS_MAX
+from engine.stores import sqlite_checkpoint, sqlite_impl
+from engine.stores.base import Committed, Duplicate, Retention, SessionRef
+from engine.stores.open import open_store
+from engine.stores.sqlite_impl import SqliteStore
+from engine.stores.sqlite_writer import Writer
+from tests.stores.steps import OTHER, REF, START_MS, SteppedClock, commit_all, message, step
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def sqlite(tmp_path: Path, clock: SteppedClock) -> AsyncIterator[SqliteStore]:
+    opened = await SqliteStore.open(tmp_path / "a.db", "D2", clock)
+    yield opened
+    await opened.close()
+
+
+async def test_an_unknown_url_is_refused_with_the_known_ones(clock: SteppedClock) -> None:
+    for url in ("mysql://x", "sqlite:///", "sqlite:a.db", "memory"):
+        with pytest.raises(StoreRefused, match=r"use memory: or sqlite:///"):
+            await open_store(url, clock=clock)
+
+
+async def test_a_second_process_is_told_who_uses_the_file(
+    sqlite: SqliteStore, tmp_path: Path
+) -> None:
+    code = (
+        "import asyncio, sys; from pathlib import Path\n"
+        "from engine.stores.open import open_store\n"
+        "asyncio.run(open_store('sqlite:///a.db', clock=lambda: 0, base_dir=Path(sys.argv[1])))"
+    )
+    ended = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-c", code, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).parents[2],
+    )
+    assert "a.db is in use by process " in ended.stderr.splitlines()[-1]
+    assert isinstance(await sqlite.commit(step(0)), Committed)
+
+
+async def test_a_second_store_of_this_process_is_refused(
+    sqlite: SqliteStore, tmp_path: Path, clock: SteppedClock
+) -> None:
+    with pytest.raises(StoreRefused, match="is in use by process"):
+        await SqliteStore.open(tmp_path / "a.db", "D2", clock)
+
+
+async def test_a_file_that_is_no_store_is_refused(tmp_path: Path, clock: SteppedClock) -> None:
+    (tmp_path / "text.db").write_text(
+        "no database at all, but long enough to be read as one\n" * 99
+    )
+    with pytest.raises(StoreRefused, match="is not a SQLite file"):
+        await SqliteStore.open(tmp_path / "text.db", "D2", clock)
+    with sqlite3.connect(tmp_path / "other.db") as other:
+        other.execute("CREATE TABLE theirs(x)")
+    other.close()
+    with pytest.raises(StoreRefused, match="is a database of another program"):
+        await SqliteStore.open(tmp_path / "other.db", "D2", clock)
+    with pytest.raises(StoreRefused, match="cannot be"):
+        await SqliteStore.open(tmp_path / "text.db" / "x.db", "D2", clock)
+    (tmp_path / "folder.db").mkdir()
+    with pytest.raises(StoreRefused, match="cannot be"):
+        await SqliteStore.open(tmp_path / "folder.db", "D2", clock)
+
+
+async def test_a_newer_layout_is_refused(tmp_path: Path, clock: SteppedClock) -> None:
+    store = await SqliteStore.open(tmp_path / "a.db", "D2", clock)
+    await store._write(lambda w: w.db.execute("UPDATE meta SET value = 99 WHERE key = 'layout'"))
+    await store.close()
+    with pytest.raises(StoreRefused, match="has layout 99"):
+        await SqliteStore.open(tmp_path / "a.db", "D2", clock)
+
+
+@pytest.mark.parametrize(("level", "synchronous"), [("D2", 2), ("D1", 1), ("D0", 1)])
+async def test_the_level_sets_how_the_disk_is_synced(
+    tmp_path: Path, clock: SteppedClock, level: str, synchronous: int
+) -> None:
+    store = await open_store(
+        "sqlite:///new/folder/a.db",
+        durability=level,  # type: ignore[arg-type]  # one of the three
+        clock=clock,
+        base_dir=tmp_path,
+    )
+    assert isinstance(store, SqliteStore)
+    assert store.durability == ("D1" if level == "D0" else level)
+    for pragma, value in (
+        ("synchronous", synchronous),
+        ("journal_mode", "wal"),
+        ("locking_mode", "exclusive"),
+        ("wal_autocheckpoint", 0),
+        ("secure_delete", 1),
+    ):
+        assert await _ask(store, f"PRAGMA {pragma}") == (value,)
+    await store.close()
+
+
+async def test_a_closed_store_is_opened_again_as_it_was(
+    tmp_path: Path, clock: SteppedClock
+) -> None:
+    store = await SqliteStore.open(tmp_path / "a.db", "D2", clock)
+    await store.commit(step(0, messages=(message("m1"),), wake_ms=START_MS + 10, spend=1))
+    await store.commit(step(0, OTHER))
+    before = await store.load(REF)
+    await store.close()
+    await store.close()
+    assert not (tmp_path / "a.db.pid").exists()
+    again = await SqliteStore.open(tmp_path / "a.db", "D2", clock)
+    assert (await again.health()).pending_wakeups == 1
+    assert await again.load(REF) == before
+    clock.now_ms += 10
+    assert (await again.claim_due()).sessions == ((REF, START_MS + 10),)
+    assert isinstance(await again.commit(step(1)), Committed)
+    await again.close()
+
+
+async def test_a_session_read_before_its_wakeup_is_claimed_once(
+    tmp_path: Path, clock: SteppedClock
+) -> None:
+    """After a start the wheel holds a nameless slot; reading the session makes a second one."""
+    store = await SqliteStore.open(tmp_path / "a.db", "D2", clock)
+    await store.commit(step(0, wake_ms=START_MS + 10))
+    await store.commit(step(0, OTHER, wake_ms=START_MS + 10))
+    await store.close()
+    again = await SqliteStore.open(tmp_path / "a.db", "D2", clock)
+    await again.load(REF)
+    await again.load(OTHER)
+    await again.commit(step(1, OTHER))
+    clock.now_ms += 10
+    assert (await again.claim_due()).sessions == ((REF, START_MS + 10),)
+    assert (await again.claim_due()).sessions == ()
+    await again.close()
+
+
+async def test_a_start_reads_only_the_tail_after_the_last_checkpoint(
+    sqlite: SqliteStore, clock: SteppedClock
+) -> None:
+    await commit_all(sqlite, 3)
+    assert await _ask(sqlite, "SELECT value FROM meta WHERE key = 'checkpoint'") == (0,)
+    clock.now_ms += TIP_AGE_MS_MAX
+    await sqlite.commit(step(3))
+    await _until(sqlite, lambda w: w.checkpoints.row >= 3)
+    checkpoint = await _ask(sqlite, "SELECT value FROM meta WHERE key = 'checkpoint'")
+    assert await _ask(sqlite, "SELECT min(?, tip) FROM session", *checkpoint) == checkpoint
+
+
+async def test_an_evicted_session_is_read_from_the_file(
+    tmp_path: Path, clock: SteppedClock
+) -> None:
+    store = await SqliteStore.open(tmp_path / "a.db", "D2", clock, heads_len_max=10)
+    refs = [SessionRef("ws_a", f"v{name}", f"chat_{name}") for name in range(60)]
+    for place, ref in enumerate(refs):
+        await store.commit(step(0, ref, wake_ms=START_MS + place))
+    await _until(store, lambda w: w.heads.warm <= 10)
+    for place, ref in enumerate(refs):
+        assert (await store.load(ref)).version == 1
+        assert isinstance(await store.commit(step(1, ref, wake_ms=START_MS + place)), Committed)
+    clock.now_ms += 60
+    claimed = (await store.claim_due()).sessions
+    assert claimed == tuple((ref, START_MS + place) for place, ref in enumerate(refs))
+    await store.close()
+
+
+async def test_a_claimed_session_keeps_its_lease_when_memory_is_short(
+    tmp_path: Path, clock: SteppedClock
+) -> None:
+    store = await SqliteStore.open(tmp_path / "a.db", "D2", clock, heads_len_max=1)
+    await store.commit(step(0, wake_ms=START_MS))
+    assert len((await store.claim_due()).sessions) == 1
+    for name in range(20):
+        await store.commit(step(0, SessionRef("ws_a", "v", f"chat_more_{name}")))
+    await _until(store, lambda w: w.heads.warm <= 2)
+    await store.load(REF)
+    assert (await store.claim_due()).sessions == ()
+    await store.close()
+
+
+async def test_the_wal_stays_within_its_limit(
+    sqlite: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_checkpoint, "WAL_PASSIVE_BYTES_MAX", 256 * 1024)
+    monkeypatch.setattr(sqlite_checkpoint, "_WAL_IDLE_BYTES", 256 * 1024)
+    for expect in range(200):
+        await sqlite.commit(step(expect, state=bytes(16_000)))
+    assert (tmp_path / "a.db-wal").stat().st_size < 1024 * 1024
+    assert (await sqlite.load(REF)).version == 200
+
+
+async def test_a_full_queue_refuses_and_recovers(sqlite: SqliteStore) -> None:
+    async with _held(sqlite):
+        waiting = [asyncio.ensure_future(sqlite.load(REF)) for _ in range(STORE_QUEUE_LEN_MAX - 1)]
+        await asyncio.sleep(0)
+        with pytest.raises(StoreUnavailable) as caught:
+            await sqlite.commit(step(0))
+        assert caught.value.outcome == "none"
+    await asyncio.gather(*waiting)
+    assert isinstance(await sqlite.commit(step(0)), Committed)
+
+
+async def test_a_hung_disk_is_reported_as_unknown(
+    sqlite: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_impl, "_WATCH_S", 0.01)
+    async with _held(sqlite):
+        with pytest.raises(StoreUnavailable) as caught:
+            await sqlite.commit(step(0))
+        assert caught.value.outcome == "unknown"
+    # The op is repeated, as a caller who does not know must do, and was in truth done.
+    assert isinstance(await sqlite.commit(step(0)), Duplicate)
+
+
+async def test_a_nearly_full_disk_refuses_writes_and_answers_reads(
+    sqlite: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await sqlite.commit(step(0))
+    monkeypatch.setattr(sqlite_checkpoint, "DISK_FREE_BYTES_MIN", 2**62)
+    await _until(sqlite, lambda w: not w.has_room)
+    with pytest.raises(StoreUnavailable) as caught:
+        await sqlite.commit(step(1))
+    assert caught.value.outcome == "none"
+    assert (await sqlite.health()).reason == "disk_full"
+    assert (await sqlite.load(REF)).version == 1
+    monkeypatch.setattr(sqlite_checkpoint, "DISK_FREE_BYTES_MIN", 0)
+    await _until(sqlite, lambda w: w.has_room)
+    assert isinstance(await sqlite.commit(step(1)), Committed)
+
+
+async def test_a_disk_that_fills_up_within_a_commit_leaves_nothing_of_it(
+    sqlite: SqliteStore,
+) -> None:
+    await sqlite.commit(step(0, messages=(message("m1"),), wake_ms=START_MS + 5))
+    before = await sqlite.load(REF)
+    (pages,) = await _ask(sqlite, "PRAGMA page_count")
+    await _ask(sqlite, f"PRAGMA max_page_count = {pages}")
+    big = step(1, state=bytes(16_000), messages=(message("m2"),), wake_ms=START_MS + 9)
+    with pytest.raises(StoreUnavailable) as caught:
+        await sqlite.commit(big)
+    assert caught.value.outcome == "none"
+    assert await sqlite.load(REF) == before
+    await _ask(sqlite, "PRAGMA max_page_count = 1000000")
+    assert isinstance(await sqlite.commit(big), Committed)
+    assert (await sqlite.history(REF, None, 0)).offset == 2
+
+
+async def test_a_failed_sync_is_unknown_and_the_file_is_opened_again(sqlite: SqliteStore) -> None:
+    await sqlite.commit(step(0, wake_ms=START_MS))
+    await sqlite._read(_break_connection)
+    with pytest.raises(StoreUnavailable) as caught:
+        await sqlite.commit(step(1))
+    assert caught.value.outcome == "unknown"
+    # It comes back by itself: a server that is not ready gets no request that could wake it.
+    async with asyncio.timeout(10):
+        while not (await sqlite.health()).ok:  # noqa: ASYNC110 - health tells nobody when it changes
+            await asyncio.sleep(0)
+    answer = await sqlite.commit(step(1))
+    assert isinstance(answer, Committed)
+    assert answer.version == 2
+    assert (await sqlite.load(REF)).version == 2
+
+
+async def test_states_that_were_replaced_leave_the_file(
+    sqlite: SqliteStore, clock: SteppedClock
+) -> None:
+    await commit_all(sqlite, 6)
+    await sqlite._read(lambda w: w.checkpoints.finish(w.commits.next_row - 1))
+    clock.now_ms += Retention().ended_ms
+    await sqlite.sweep(clock.now_ms)
+    assert await _ask(sqlite, "SELECT count(state), max(id), count(*) FROM journal") == (1, 6, 6)
+    assert (await sqlite.load(REF)).state == b"state 6"
+
+
+async def test_old_entries_and_their_sessions_leave_but_never_a_live_state(
+    sqlite: SqliteStore, clock: SteppedClock
+) -> None:
+    await commit_all(sqlite, 3)
+    await sqlite.commit(step(3, closed=True, ids=("msg_1",)))
+    await commit_all(sqlite, 4, OTHER)
+    await sqlite._read(lambda w: w.checkpoints.finish(w.commits.next_row - 1))
+    clock.now_ms += Retention().events_ms
+    while (await sqlite.sweep(clock.now_ms)).more:
+        pass
+    await sqlite.sweep(clock.now_ms)
+    assert await _ask(sqlite, "SELECT count(*), min(session) FROM journal") == (1, 2)
+    assert await sqlite.find("ws_a", "msg_1") is None
+    assert (await sqlite.load(OTHER)).state == b"state 4"
+    assert [entry.number for entry in await sqlite.journal(OTHER)] == [4]
+    assert isinstance(await sqlite.commit(step(4, OTHER)), Committed)
+
+
+async def test_a_cancelled_caller_does_not_disturb_the_others(sqlite: SqliteStore) -> None:
+    given_up = asyncio.ensure_future(sqlite.commit(step(0)))
+    await asyncio.sleep(0)
+    given_up.cancel()
+    assert isinstance(await sqlite.commit(step(0, OTHER)), Committed)
+    assert (await sqlite.load(REF)).version == 1
+
+
+@asynccontextmanager
+async def _held(store: SqliteStore) -> AsyncIterator[None]:
+    """Keep the store's thread busy, as a disk that does not answer would."""
+    entered, go_on = threading.Event(), threading.Event()
+
+    def hold(_: Writer) -> None:
+        entered.set()
+        go_on.wait()
+
+    held = asyncio.ensure_future(store._read(hold))
+    try:
+        await asyncio.sleep(0)
+        await asyncio.to_thread(entered.wait)
+        yield
+    finally:
+        go_on.set()
+        await asyncio.gather(held, return_exceptions=True)
+
+
+async def _ask(store: SqliteStore, sql: str, *values: object) -> tuple[object, ...]:
+    found = await store._read(lambda w: w.db.execute(sql, values).fetchone())
+    return () if found is None else tuple(found)
+
+
+async def _until(store: SqliteStore, holds: "object") -> None:
+    """Give the thread turns until a condition holds."""
+    assert callable(holds)
+    for _ in range(1_000):
+        if await store._read(holds):
+            return
+    pytest.fail("the condition never held")
+
+
+class _BrokenConnection:
+    """A connection whose next write fails while it syncs the disk."""
+
+    in_transaction = False
+
+    def execute(self, sql: str, parameters: object = ()) -> sqlite3.Cursor:
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
+        raise error
+
+
+def _break_connection(writer: Writer) -> None:
+    writer.commits.find("ws_a", REF.session)
+    writer.commits.db = _BrokenConnection()  # type: ignore[assignment]  # fails as a disk does
