@@ -1,0 +1,183 @@
+"""The ASGI application: the hot route, then the framework's router, inside one lifespan."""
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from itertools import groupby
+
+from starlette.routing import BaseRoute, Route, Router, WebSocketRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from engine.clock import Clock
+from engine.ids import Ids
+from engine.runtime import Runtime
+from engine.stores.base import Health
+from server.auth import Credentials
+from server.config import Config
+from server.dispatch import PathEndpoint
+from server.log_format import LOGGER
+from server.metrics import Metrics
+from server.middleware import upgrade_refused_by
+from server.operations import HOT_PATHS, OPERATIONS, Operation
+from server.routes.track import is_track, serve_track
+from server.services import Services
+from server.sockets.chat_socket import ChatSocket
+
+TICK_S = 0.5
+
+Background = Callable[[Services], Awaitable[None]]
+
+
+class Shell:
+    """Dispatches the hot route before the framework: a router costs more than the whole handler."""
+
+    def __init__(self, services: Services, framework: ASGIApp) -> None:
+        """Pass everything but the hot route on to `framework`."""
+        self.services = services
+        self._framework = framework
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection, or the lifespan."""
+        if scope["type"] == "http" and is_track(scope):
+            await serve_track(self.services, scope, receive, send)
+        else:
+            await self._framework(scope, receive, send)
+
+
+def create_app(  # noqa: PLR0913  # the parts of one server, by name
+    config: Config,
+    runtime: Runtime,
+    *,
+    secret: bytes,
+    clock: Clock,
+    ids: Ids,
+    health: Callable[[], Awaitable[Health]],
+    background: tuple[Background, ...] = (),
+) -> Shell:
+    """Build the application.
+
+    Args:
+        config: all settings.
+        runtime: started and stopped by the application's lifespan.
+        secret: signs visitor tokens; 32 bytes or more.
+        clock: also the runtime's.
+        ids: also the runtime's.
+        health: asks the store how it is, for /readyz.
+        background: run beside the requests from start to stop, like the rule watcher.
+    """
+    services = Services(
+        config=config,
+        runtime=runtime,
+        clock=clock,
+        ids=ids,
+        credentials=Credentials(config, secret),
+        metrics=Metrics(runtime.stats),
+        health=health,
+    )
+    router = Router(
+        routes=_routes(services),
+        redirect_slashes=False,
+        default=_Unknown(services),
+        lifespan=_lifespan(services, background),
+    )
+    return Shell(services, router)
+
+
+def _routes(services: Services) -> list[BaseRoute]:
+    """Make one route a path from the table of operations."""
+    routes: list[BaseRoute] = []
+    rows = sorted(OPERATIONS, key=lambda row: row.path)
+    for path, group in groupby(rows, key=lambda row: row.path):
+        operations: dict[str, Operation] = {row.method: row for row in group}
+        family = next(iter(operations.values())).family
+        methods = set(operations)
+        endpoint = PathEndpoint(services, family, operations, allowed_methods(methods, family))
+        routes.append(Route(path, endpoint))
+    known = {row.path for row in OPERATIONS}
+    for method, path in HOT_PATHS:
+        if path not in known:
+            allow = allowed_methods({method}, "widget")
+            routes.append(Route(path, PathEndpoint(services, "widget", {}, allow)))
+
+    async def chat(scope: Scope, receive: Receive, send: Send) -> None:
+        await ChatSocket(services, scope, receive, send).serve()
+
+    routes.append(WebSocketRoute("/v1/sessions/{session_id}", _Application(chat)))
+    return routes
+
+
+def allowed_methods(methods: set[str], family: str) -> str:
+    """Write the `Allow` header of a path."""
+    extra = {"HEAD"} if "GET" in methods else set()
+    extra |= {"OPTIONS"} if family == "widget" else set()
+    return ", ".join(sorted({*methods, *extra}))
+
+
+class _Application:
+    """Lets Starlette take a function as an ASGI application and not as a handler of its own kind."""
+
+    def __init__(self, serve: ASGIApp) -> None:
+        self._serve = serve
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._serve(scope, receive, send)
+
+
+class _Unknown:
+    """Answers what no route takes, requests and upgrades: 404 in the platform's envelope."""
+
+    def __init__(self, services: Services) -> None:
+        self._http = PathEndpoint(services, "platform", {}, "")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await receive()
+            await self._http(scope, receive, upgrade_refused_by(send))
+
+
+# ---- lifespan
+
+
+def _lifespan(
+    services: Services, background: tuple[Background, ...]
+) -> Callable[[object], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_: object) -> AsyncIterator[None]:
+        await services.runtime.start()
+        tasks = [asyncio.create_task(_tick(services))]
+        tasks += [asyncio.ensure_future(_run(run, services)) for run in background]
+        # What is in memory now stays: no full collection has to walk through it again.
+        gc.freeze()
+        try:
+            yield
+        finally:
+            services.is_stopping = True
+            services.sockets.close_all(1012)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await services.runtime.stop()
+
+    return lifespan
+
+
+async def _run(run: Background, services: Services) -> None:
+    """Run beside the requests; a failure ends this work alone, and is logged."""
+    try:
+        await run(services)
+    except Exception:  # noqa: BLE001  # whatever it was, serving goes on
+        LOGGER.exception("background work ended")
+
+
+async def _tick(services: Services) -> None:
+    """Twice a second: note how late the loop comes back from a sleep, and give up late bodies."""
+    loop = asyncio.get_running_loop()
+    while True:
+        before = loop.time()
+        await asyncio.sleep(TICK_S)
+        late_s = max(0.0, loop.time() - before - TICK_S)
+        services.metrics.loop_lag_ms = round(late_s * 1000, 1)
+        services.body_deadlines.tick()

@@ -1,0 +1,186 @@
+"""`opportune init DIR`: a workspace that runs: configuration, rules with tests, keys, the snippet."""
+
+import argparse
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from engine.ids import RandomBytes, system_random_bytes
+from engine.rule_tests import run_tests
+from rules.compiler import compile_program
+from server.api_keys import base62, make_api_key
+from server.cli.command import Command, Exit, Refusal
+from server.cli.output import count, result
+from server.cli.rule_sets import read_rule_sets
+
+PACKS = ("local_service",)
+CONFIG_FILE = "opportune.toml"
+RULE_FILE = "rules/main.rules"
+SERVER_URL = "http://127.0.0.1:8700"
+_TOKEN_LEN = 8
+
+_CONFIG = """\
+# Relative paths are relative to this file. A key that is not known stops the start.
+[server]
+host = "127.0.0.1"
+port = 8700
+
+[store]
+url = "sqlite:///data/opportune.db"
+
+[[workspaces]]
+id = {workspace}
+name = {name}
+timezone = {timezone}
+rules = "rules"
+
+  [[workspaces.api_keys]]
+  name = "backend"
+  sha256 = "{digest}"
+  last4 = "{last4}"
+
+  [[workspaces.sites]]
+  source_id = {source}
+  origins = {origins}
+
+  [[workspaces.widget_tokens]]
+  token = "{token}"
+  site = {source}
+
+  [[workspaces.assistants]]
+  id = {assistant}
+  name = {name}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is written: the site's short name, its origin ("" when not known), zone and pack."""
+
+    name: str
+    origin: str
+    timezone: str
+    pack: str
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The secrets of a new workspace; `api_key` is shown once and stored as a hash."""
+
+    api_key: str
+    token: str
+
+
+def make_keys(name: str, random_bytes: RandomBytes) -> Keys:
+    """Draw an API key, and a widget token with the site's name in it."""
+    token = base62(int.from_bytes(random_bytes(_TOKEN_LEN)), _TOKEN_LEN)
+    return Keys(make_api_key("live", random_bytes), f"wk_{name}_{token}")
+
+
+def plan(site: str | None, timezone: str, pack: str, folder: Path) -> Plan:
+    """Turn the options into a plan.
+
+    Raises:
+        Refusal: the address is no http(s) origin, or the zone is not an IANA name.
+    """
+    try:
+        ZoneInfo(timezone)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        message = f"{timezone!r} is no IANA time zone. Try: --timezone America/Chicago"
+        raise Refusal(message) from error
+    if site is None:
+        return Plan(_slug(folder.resolve().name), "", timezone, pack)
+    address = urlsplit(site)
+    if address.scheme not in {"http", "https"} or not address.hostname:
+        message = f"{site!r} is no address of a site. Try: --site https://www.example.com"
+        raise Refusal(message)
+    origin = f"{address.scheme}://{address.netloc.lower()}"
+    return Plan(_slug(address.hostname.removeprefix("www.").split(".")[0]), origin, timezone, pack)
+
+
+def config_text(planned: Plan, keys: Keys) -> str:
+    """Write opportune.toml of the new workspace."""
+    return _CONFIG.format(
+        workspace=json.dumps(f"ws_{planned.name}"),
+        name=json.dumps(planned.name),
+        timezone=json.dumps(planned.timezone),
+        digest=hashlib.sha256(keys.api_key.encode("ascii")).hexdigest(),
+        last4=keys.api_key[-4:],
+        source=json.dumps(f"site_{planned.name}"),
+        origins=json.dumps([planned.origin] if planned.origin else []),
+        token=keys.token,
+        assistant=json.dumps(f"asst_{planned.name}"),
+    )
+
+
+def rules_text(planned: Plan) -> str:
+    """Return the pack's rules with the site's own name and time zone."""
+    pack = resources.files("rules").joinpath("packs", f"{planned.pack}.rules")
+    line = f'site "{planned.name}" timezone "{planned.timezone}"'
+    lines = pack.read_text(encoding="utf-8").splitlines(keepends=True)
+    return "".join(f"{line}\n" if old.startswith('site "') else old for old in lines)
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:40] or "site"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("folder", nargs="?", type=Path, default=Path(), metavar="DIR")
+    parser.add_argument("--site", metavar="URL", help="the site's address; it becomes its origin")
+    parser.add_argument("--timezone", default="UTC", metavar="ZONE", help="default: UTC")
+    parser.add_argument("--pack", choices=PACKS, default=PACKS[0])
+    parser.add_argument("--force", action="store_true", help="overwrite what is there")
+
+
+def run(options: argparse.Namespace) -> Exit:
+    """Write the two files and print the keys, once."""
+    folder: Path = options.folder
+    planned = plan(options.site, options.timezone, options.pack, folder)
+    keys = make_keys(planned.name, system_random_bytes)
+    files = {CONFIG_FILE: config_text(planned, keys), RULE_FILE: rules_text(planned)}
+    there = [name for name in files if (folder / name).exists()]
+    if there and not options.force:
+        message = f"{', '.join(there)} in {folder} would be overwritten. Try: --force"
+        raise Refusal(message)
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    _tell(folder, planned, keys)
+    return Exit.CLEAN
+
+
+def _tell(folder: Path, planned: Plan, keys: Keys) -> None:
+    config = folder / CONFIG_FILE
+    rules = folder / RULE_FILE
+    result(f"wrote {config}   one workspace (ws_{planned.name}), one site, one API key")
+    result(f"wrote {rules}   from pack {planned.pack}: {_proved(rules)}")
+    result(f"key   {keys.api_key}   shown once; keep it on your server, the file has its hash")
+    if not planned.origin:
+        result(f"the site's address is not known yet: write it into origins in {config}")
+    result("\npaste before </body>:")
+    result(
+        f'  <script async src="{SERVER_URL}/widget.js" '
+        f'data-widget="ws_{planned.name}" data-token="{keys.token}"></script>'
+    )
+    result(f"\nnext:  opportune test {rules}\n       opportune serve --watch --config {config}")
+
+
+def _proved(rules: Path) -> str:
+    """Check and test what was written, and say so."""
+    (rule_set,) = read_rule_sets([rules])
+    assert rule_set.checked is not None, "a pack that we ship has no errors"
+    outcomes = list(run_tests(compile_program(rule_set.checked, rule_set.sources)))
+    failed = [outcome.name for outcome in outcomes if not outcome.passed]
+    assert not failed, f"a pack that we ship passes its tests: {failed}"
+    return f"{count(rule_set.rules, 'rule')}, {count(len(outcomes), 'test')}, all pass"
+
+
+COMMAND = Command("init", "Make a workspace that runs.", add_arguments, run)

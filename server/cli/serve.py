@@ -1,0 +1,109 @@
+"""`opportune serve`: configuration, store, rules, engine and HTTP, in this order, until a signal."""
+
+import argparse
+import os
+import socket
+import sys
+from pathlib import Path
+
+from server.cli.command import Command, Exit, Refusal
+
+CONFIG_VARIABLE = "OPPORTUNE_CONFIG"
+_SQLITE = "sqlite:///"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "--config",
+        type=Path,
+        help=f"default: ${CONFIG_VARIABLE}, then ./opportune.toml",
+    )
+    parser.add_argument("--host", help="default: the file's, then 127.0.0.1")
+    parser.add_argument("--port", type=_port, help="default: the file's, then 8700")
+    parser.add_argument("--store", metavar="URL", help="memory: or sqlite:///PATH")
+    parser.add_argument("--watch", action="store_true", help="load rule files when they change")
+    parser.add_argument(
+        "--allow-weaker-durability",
+        action="store_true",
+        help="start although the store keeps less than the configuration asks for",
+    )
+
+
+def _port(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= 65_535:
+        message = f"{number} is no port"
+        raise argparse.ArgumentTypeError(message)
+    return number
+
+
+def run(options: argparse.Namespace) -> Exit:
+    """Serve until SIGTERM or SIGINT; what is under way then is finished.
+
+    Raises:
+        Refusal: one line: configuration, rules, store or port cannot be used.
+    """
+    from engine.errors import StoreRefused
+    from server.cli.serving import serve
+    from server.config import load_config
+    from server.config_file import ConfigProblem
+
+    path = options.config or Path(os.environ.get(CONFIG_VARIABLE) or "opportune.toml")
+    try:
+        config = load_config(path, os.environ, _flags(options))
+    except ConfigProblem as problem:
+        raise Refusal(str(problem)) from problem
+    listener = _listen(config.server.host, config.server.port)
+    try:
+        came_up = serve(
+            config, listener, watch=options.watch, weaker=options.allow_weaker_durability
+        )
+    except StoreRefused as refused:
+        raise Refusal(refused.reason) from refused
+    finally:
+        listener.close()
+    return Exit.CLEAN if came_up else Exit.INTERNAL
+
+
+def _flags(options: argparse.Namespace) -> dict[str, str | int]:
+    flags: dict[str, str | int] = {}
+    if options.host is not None:
+        flags["server.host"] = options.host
+    if options.port is not None:
+        flags["server.port"] = options.port
+    if options.store is not None:
+        flags["store.url"] = _store_url(options.store)
+    return flags
+
+
+def _store_url(url: str) -> str:
+    """Make a relative file of a flag relative to the current folder, as a shell's user expects."""
+    if url.startswith(_SQLITE) and not url.startswith(f"{_SQLITE}/"):
+        return f"{_SQLITE}{Path(url.removeprefix(_SQLITE)).absolute()}"
+    return url
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Take the port before anything else is started.
+
+    Raises:
+        Refusal: the address cannot be listened on.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    if sys.platform != "win32":
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        # A backlog of its own: until the application is ready, connections wait instead of failing.
+        listener.listen(2_048)
+    except OSError as error:
+        listener.close()
+        why = error.strerror or str(error)
+        message = f"{host}:{port}: {why.lower()}. Try: --port {port + 1}"
+        raise Refusal(message) from error
+    return listener
+
+
+COMMAND = Command("serve", "Run the server.", add_arguments, run)

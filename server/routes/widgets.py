@@ -1,0 +1,50 @@
+"""The widget API beside tracking: what a widget asks before it says anything."""
+
+import hashlib
+
+import msgspec
+
+from server.auth import bearer
+from server.call import Call
+from server.errors import ApiError
+from server.wire.envelope import JSON_TYPE, Answer
+from server.wire.widgets import config_body
+from server.workspace_settings import Site, Workspace
+
+_CACHE = b"public, max-age=60, stale-while-revalidate=600"
+
+
+async def widget_config(call: Call) -> Answer:
+    """Show a site's public widget configuration; 304 when the caller has it already."""
+    workspace = call.services.config.workspace(call.params["widget_id"])
+    if workspace is None:
+        raise ApiError("widget_not_found")
+    site = _site(call, workspace)
+    ws_url = call.services.config.server.ws_url
+    body = msgspec.json.encode(config_body(workspace, site, ws_url, call.now_ms))
+    etag = b'"' + hashlib.sha256(body).hexdigest()[:16].encode() + b'"'
+    headers = ((b"etag", etag), (b"cache-control", _CACHE))
+    known = (part.strip() for part in call.headers.get(b"if-none-match", b"").split(b","))
+    if any(tag.removeprefix(b"W/") in (etag, b"*") for tag in known):
+        return Answer(304, b"", headers)
+    return Answer(200, body, (JSON_TYPE, *headers))
+
+
+def _site(call: Call, workspace: Workspace) -> Site:
+    """Choose the site by token, else by origin, else the primary one."""
+    credentials = call.services.credentials
+    origin_header = call.headers.get(b"origin")
+    origin = None if origin_header is None else origin_header.decode("latin-1")
+    if token := bearer(call.headers):
+        access = credentials.widget(token)
+        if access is None or access.workspace.id != workspace.id:
+            raise ApiError("invalid_credentials", headers=((b"www-authenticate", b"Bearer"),))
+        if not credentials.origin_allowed(access.site, origin):
+            raise ApiError("origin_not_allowed")
+        return access.site
+    if origin is None:
+        return workspace.sites[0]
+    for site in workspace.sites:
+        if credentials.origin_allowed(site, origin):
+            return site
+    raise ApiError("origin_not_allowed")

@@ -1,0 +1,109 @@
+"""What one socket is sent of its session's messages: pulled by (epoch, offset), in order, none twice."""
+
+import asyncio
+import zlib
+from collections.abc import Awaitable, Callable
+
+from engine.message import Message
+from engine.runtime_types import Attachment, Pulled
+from engine.stores.base import SessionRef
+from server.services import Services
+from server.wire.sockets import Resume, ack_frame
+from server.wire.widgets import message_frame
+
+FRESH_MESSAGES_MAX = 50
+"""Messages that a client gets which cannot go on where it stopped."""
+
+OWN_KEPT_MAX = 256
+"""Own messages whose ack is not sent yet."""
+
+LOOK_AGAIN_S = 30
+LOOK_AGAIN_SPREAD_S = 10
+"""A lost hint costs this long at most: 30 to 40 s, spread over the sessions."""
+
+Write = Callable[[dict[str, object]], Awaitable[None]]
+
+
+class Delivery:
+    """The reading position of one socket. `turn` is held while anything changes or follows it."""
+
+    def __init__(self, services: Services, ref: SessionRef, write: Write) -> None:
+        """Deliver a session's messages through `write`, which raises when the client is gone."""
+        self._services = services
+        self._ref = ref
+        self._write = write
+        self._hint = asyncio.Event()
+        self._own: dict[str, str | None] = {}
+        self._attachment: Attachment | None = None
+        self._look_again_s = LOOK_AGAIN_S + zlib.crc32(ref.session.encode()) % LOOK_AGAIN_SPREAD_S
+        self.turn = asyncio.Lock()
+        self.epoch = ""
+        self.offset = 0
+
+    async def begin(self, resume: Resume | None) -> tuple[Pulled, list[Message]]:
+        """Attach to the session and read what the client has missed.
+
+        Returns what was pulled and the messages to be sent after the `hello`.
+        """
+        runtime = self._services.runtime
+        self._attachment = await runtime.attach(self._ref, self._hint.set)
+        if resume is None:
+            pulled = await runtime.pull(self._ref, None, 0)
+        else:
+            pulled = await runtime.pull(self._ref, resume.epoch, resume.offset)
+        self.epoch = pulled.epoch
+        if resume is not None and pulled.recovered:
+            self.offset = resume.offset
+            return pulled, list(pulled.messages)
+        return pulled, list(pulled.messages[-FRESH_MESSAGES_MAX:])
+
+    async def end(self, tabs: list[str]) -> None:
+        """Detach; the tabs that this socket spoke for count as hidden after a grace."""
+        if self._attachment is None:
+            return
+        spoken_for: list[str | None] = list(tabs)
+        for tab in spoken_for or [None]:
+            await self._services.runtime.detach(self._ref, self._attachment, tab)
+
+    async def run(self) -> None:
+        """Send what is new, at each hint and every 30 to 40 s, until the client is gone."""
+        while True:
+            try:
+                async with asyncio.timeout(self._look_again_s):
+                    await self._hint.wait()
+            except TimeoutError:
+                pass
+            self._hint.clear()
+            async with self.turn:
+                await self.push()
+
+    async def push(self) -> None:
+        """Pull what is new and send it; the caller holds `turn`."""
+        pulled = await self._services.runtime.pull(self._ref, self.epoch, self.offset)
+        self.epoch = pulled.epoch
+        await self.send(list(pulled.messages))
+        self.offset = max(self.offset, pulled.offset)
+
+    async def send(self, messages: list[Message]) -> None:
+        """Write messages in their order, own ones as acks, then note what was delivered."""
+        fresh = []
+        for message in messages:
+            await self._write(self._frame(message))
+            self.offset = max(self.offset, message.offset)
+            if message.author != "visitor" and message.status == "sent":
+                fresh.append(message.id)
+        if fresh:
+            await self._services.runtime.delivered(self._ref, fresh)
+            self._services.sockets.note_handed(fresh)
+            self._services.metrics.count_delivered(len(fresh))
+
+    def note_own(self, message: Message, client_id: str | None) -> None:
+        """Remember that this socket sent a message: it gets the ack in the message's place."""
+        if len(self._own) >= OWN_KEPT_MAX:
+            del self._own[next(iter(self._own))]
+        self._own[message.id] = client_id
+
+    def _frame(self, message: Message) -> dict[str, object]:
+        if message.id in self._own:
+            return ack_frame(message, self.epoch, self._own.pop(message.id))
+        return message_frame(message, self.epoch)

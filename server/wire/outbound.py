@@ -1,0 +1,106 @@
+"""Bodies of proactive messages over the API (API.md 3.2), and how an accepted one is shown."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from engine.runtime_types import Offered
+from server.wire.envelope import Advice, rfc3339
+
+LONG_REPLY_CHARS = 20
+TRIGGER_DATA_BYTES_MAX = 4_096
+
+GateToSkip = Literal[
+    "first_message_delay",
+    "frequency_cap",
+    "cooldown",
+    "quiet_hours",
+    "page_relevance",
+    "excluded_page",
+    "holdout",
+]
+Value = Annotated[str, Meta(max_length=500)] | int | float | bool
+
+
+class TriggerBody(Struct, frozen=True):
+    """What made the caller send: a claim of an authenticated caller."""
+
+    type: Annotated[str, Meta(pattern=r"^[a-z0-9_.:-]{1,64}$")] | None = None
+    page_url: Annotated[str, Meta(max_length=2_048)] | None = None
+    time_on_page: Annotated[float, Meta(ge=0, le=86_400)] | None = None
+    scroll_depth: Annotated[float, Meta(ge=0, le=100)] | None = None
+    data: dict[str, object] | None = None
+
+
+class OptionsBody(Struct, frozen=True):
+    """How the message is delivered and shown; `expires_in` is seconds."""
+
+    deliver: Literal["when_allowed", "now_or_fail"] = "when_allowed"
+    expires_in: Annotated[int, Meta(ge=10, le=86_400)] = 120
+    override_policy: tuple[GateToSkip, ...] = ()
+    display: Literal["card", "bubble", "open"] = "card"
+    sound: bool = False
+    campaign_id: Annotated[str, Meta(max_length=64)] | None = None
+
+
+class QuickReplyBody(Struct, frozen=True):
+    """One button; an unknown action is refused by name, so it is read as any text."""
+
+    text: Annotated[str, Meta(min_length=1, max_length=40)]
+    value: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")] | None = None
+    action: str = "say"
+    payload: Annotated[str, Meta(max_length=2_000)] | None = None
+
+
+class MessageBody(Struct, frozen=True):
+    """`POST /v1/outbound/live-chat/message`."""
+
+    message: str
+    session_id: str | None = None
+    visitor_id: str | None = None
+    trigger: TriggerBody | None = None
+    assistant_id: str | None = None
+    personalization: (
+        Annotated[dict[Annotated[str, Meta(max_length=64)], Value], Meta(max_length=50)] | None
+    ) = None
+    options: OptionsBody | None = None
+    quick_replies: list[QuickReplyBody] | None = None
+
+
+def offered_data(offered: Offered) -> dict[str, object]:
+    """Show an accepted message: the seed's fields, then ours; the route adds the session."""
+    message = offered.message
+    held_ms = offered.deliver_after_ms
+    return {
+        "message_id": message.id,
+        "session_id": "",
+        "status": message.status,
+        "visitor_status": offered.visitor_status,
+        "engagement_score": offered.score,
+        "deliver_after": None if held_ms is None else rfc3339(held_ms),
+        "expires_at": rfc3339(message.expires_ms) if message.expires_ms >= 0 else None,
+        "outcome": message.outcome,
+        "decision_id": message.decision or None,
+    }
+
+
+def advice_on(body: MessageBody, *, held: bool) -> list[Advice]:
+    """Compare a request with the seed's best practices 1 to 5."""
+    advice = []
+    if held:
+        advice.append(
+            Advice("early", "It is too early; the message is held until the policy allows it")
+        )
+    if body.trigger is None or body.trigger.page_url is None:
+        advice.append(Advice("no_page", "Say which page the message is about", "trigger.page_url"))
+    if body.personalization is None:
+        advice.append(
+            Advice("no_personalization", "Use what is known of the visitor", "personalization")
+        )
+    if not body.quick_replies:
+        advice.append(Advice("no_quick_replies", "Offer two or three answers", "quick_replies"))
+    for index, reply in enumerate(body.quick_replies or ()):
+        if len(reply.text) > LONG_REPLY_CHARS:
+            place = f"quick_replies[{index}].text"
+            advice.append(Advice("long_quick_reply", "Keep it to 20 characters", place))
+    return advice

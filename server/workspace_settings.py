@@ -1,0 +1,250 @@
+"""The tables of `opportune.toml` inside a workspace: names, defaults, units, ranges, one struct a table."""
+
+import hashlib
+import re
+from datetime import datetime
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from msgspec import Meta, Struct
+
+from server.api_keys import is_possible
+from server.settings import Count, Duration, Limits, Name, parse_duration
+
+_ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]{1,255}")
+_DAY = 24 * 60
+
+ConfiguredId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+KeyText = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{16,128}$")]
+HoursText = Annotated[
+    str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)$")
+]
+
+
+class Hours(Struct, frozen=True, forbid_unknown_fields=True):
+    """Opening hours by weekday, in the zone of who owns them; none at all means always open."""
+
+    mon: tuple[HoursText, ...] = ()
+    tue: tuple[HoursText, ...] = ()
+    wed: tuple[HoursText, ...] = ()
+    thu: tuple[HoursText, ...] = ()
+    fri: tuple[HoursText, ...] = ()
+    sat: tuple[HoursText, ...] = ()
+    sun: tuple[HoursText, ...] = ()
+
+    def is_open(self, zone: str, now_ms: int) -> bool:
+        """Tell whether an instant lies inside the hours, read in `zone` (IANA name)."""
+        days = (self.mon, self.tue, self.wed, self.thu, self.fri, self.sat, self.sun)
+        if not any(days):
+            return True
+        local = datetime.fromtimestamp(now_ms / 1000, ZoneInfo(zone))
+        minute, weekday = local.hour * 60 + local.minute, local.weekday()
+        today = (_minutes(text) for text in days[weekday])
+        yesterday = (_minutes(text) for text in days[weekday - 1])
+        return any(start <= minute < (end if end > start else _DAY) for start, end in today) or any(
+            end < start and minute < end for start, end in yesterday
+        )
+
+
+def _minutes(hours: str) -> tuple[int, int]:
+    start, end = hours.split("-")
+    return int(start[:2]) * 60 + int(start[3:]), int(end[:2]) * 60 + int(end[3:])
+
+
+class ApiKey(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[[workspaces.api_keys]]`: the key itself or its SHA-256 in hex, exactly one."""
+
+    name: Name
+    key: KeyText | None = None
+    sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")] | None = None
+    last4: Annotated[str, Meta(max_length=4)] = ""
+    scopes: tuple[str, ...] = ("*",)
+    per_minute: Annotated[int, Meta(ge=1)] | None = None
+    expires: Annotated[datetime, Meta(tz=True)] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a key that is given twice, not at all, or that no caller could use."""
+        if (self.key is None) == (self.sha256 is None):
+            raise ValueError("key: give exactly one of key, key_env, key_file, sha256")
+        if self.key is not None and not is_possible(self.key):
+            raise ValueError("key: its checksum is wrong; copy the whole key")
+
+    @property
+    def digest(self) -> str:
+        """Return the SHA-256 of the whole key in hex: all that is looked up."""
+        return self.sha256 or hashlib.sha256((self.key or "").encode()).hexdigest()
+
+
+class JwtSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[workspaces.jwt]`: who signs dashboard tokens."""
+
+    algorithm: Literal["HS256", "RS256", "ES256"] = "HS256"
+    secret: Annotated[str, Meta(min_length=32)] | None = None
+    previous_secret: Annotated[str, Meta(min_length=32)] | None = None
+    public_key_file: str = ""
+    issuer: str = ""
+
+
+class User(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[[workspaces.users]]`: who may log in to the console."""
+
+    name: Name
+    role: Literal["viewer", "editor", "admin"]
+    password: str | None = None
+    password_scrypt: str | None = None
+
+
+class Site(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[[workspaces.sites]]`; `rules` "" is the workspace's main set."""
+
+    source_id: ConfiguredId
+    origins: tuple[str, ...]
+    name: str = ""
+    require_origin: bool = False
+    rules: str = ""
+    consent: Literal["implicit", "required"] = "implicit"
+    business_hours: Hours = Hours()
+
+    def __post_init__(self) -> None:
+        """Refuse an origin that no browser would send."""
+        for origin in self.origins:
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError(
+                    f'origins: "{origin}" is not scheme://host[:port] in lower case, without a path'
+                )
+
+
+class WidgetToken(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[[workspaces.widget_tokens]]`: a public token of one site."""
+
+    token: Annotated[str, Meta(pattern=r"^wk_[A-Za-z0-9_-]{1,64}$")]
+    site: ConfiguredId
+
+
+class Widget(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[workspaces.widget]`: how the widget looks and greets."""
+
+    name: str = ""
+    theme_color: Annotated[str, Meta(pattern=r"^#[0-9A-Fa-f]{6}$")] = "#2563EB"
+    position: Literal["bottom-right", "bottom-left"] = "bottom-right"
+    greeting: str = "Hi! I'm here to help. What can I assist you with today?"
+    locale: str = "en"
+    logo: str = ""
+
+
+class Assistant(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[[workspaces.assistants]]`: who answers; `kind` openai needs `base_url` and `model`."""
+
+    id: ConfiguredId
+    name: Name
+    agent_id: Annotated[int, Meta(ge=1)] | None = None
+    primary: bool = False
+    kind: Literal["answers", "openai"] = "answers"
+    greeting: str = ""
+    fallback: str = "I don't know that yet. Shall I connect you with a person?"
+    away_message: str = "Thanks! We will answer here shortly."
+    max_active_sessions: Count = 0
+    avatar_id: int | None = None
+    avatar_name: str | None = None
+    avatar_url: str | None = None
+    voice_id: str | None = None
+    base_url: str = ""
+    model: str = ""
+    api_key: str | None = None
+    system_prompt: str = ""
+    use_answers: bool = True
+    temperature: Annotated[float, Meta(ge=0, le=2)] = 0.2
+    max_tokens: Annotated[int, Meta(ge=1)] = 300
+    tokens_per_day: Count = 0
+    timeout: Duration = parse_duration("20s")
+    history_messages: Count = 20
+
+    def __post_init__(self) -> None:
+        """Refuse a model assistant that does not say which model."""
+        if self.kind == "openai" and not (self.base_url and self.model):
+            raise ValueError('base_url: kind = "openai" needs base_url and model')
+
+
+class Analytics(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[workspaces.analytics]`: where events are sent on."""
+
+    url: str
+    write_key: str
+
+
+class Voice(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[workspaces.voice]`: the pool of telephone numbers."""
+
+    numbers: tuple[Annotated[str, Meta(pattern=r"^\+[1-9]\d{6,14}$")], ...] = ()
+    hold: Duration = parse_duration("10m")
+
+
+class Calendar(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[[workspaces.calendars]]`: slots to book."""
+
+    id: ConfiguredId
+    hours: Hours
+    name: str = ""
+    timezone: str = ""
+    slot_minutes: Annotated[int, Meta(ge=5, le=1_440)] = 120
+    capacity: Annotated[int, Meta(ge=1)] = 1
+    lead_time_minutes: Count = 60
+    horizon_days: Annotated[int, Meta(ge=1, le=366)] = 60
+    closed: tuple[Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\d$")], ...] = ()
+
+
+class Webhook(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[[workspaces.webhooks]]`: an endpoint that stands in the file."""
+
+    id: ConfiguredId
+    url: str
+    events: tuple[str, ...]
+    secret: Annotated[str, Meta(pattern=r"^whsec_")]
+
+
+class Workspace(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[[workspaces]]`: one customer's isolated space; the first site is its primary one."""
+
+    id: ConfiguredId
+    name: Name
+    sites: Annotated[tuple[Site, ...], Meta(min_length=1)]
+    timezone: str = "UTC"
+    rules: str = ""
+    identity_secret: str | None = None
+    qualify_score: Annotated[int, Meta(ge=0, le=100)] = 70
+    allow_regex: bool = False
+    teams: tuple[str, ...] = ()
+    limits: Limits | None = None
+    api_keys: tuple[ApiKey, ...] = ()
+    jwt: JwtSettings | None = None
+    users: tuple[User, ...] = ()
+    widget_tokens: tuple[WidgetToken, ...] = ()
+    widget: Widget = Widget()
+    assistants: tuple[Assistant, ...] = ()
+    analytics: Analytics | None = None
+    voice: Voice = Voice()
+    calendars: tuple[Calendar, ...] = ()
+    webhooks: tuple[Webhook, ...] = ()
+
+    def site(self, source_id: str) -> Site | None:
+        """Return the site with this id."""
+        return next((s for s in self.sites if s.source_id == source_id), None)
+
+    def assistant(self, assistant_id: str) -> Assistant | None:
+        """Return the assistant with this id."""
+        return next((a for a in self.assistants if a.id == assistant_id), None)
+
+    @property
+    def primary_assistant(self) -> Assistant | None:
+        """Return the assistant that is marked primary, else the first, else none."""
+        marked = next((a for a in self.assistants if a.primary), None)
+        return marked or (self.assistants[0] if self.assistants else None)
+
+    def __post_init__(self) -> None:
+        """Refuse a zone that nobody knows."""
+        try:
+            ZoneInfo(self.timezone)
+        except (KeyError, ValueError, OSError):
+            raise ValueError(
+                f'timezone: "{self.timezone}" is no IANA zone, like "America/Chicago"'
+            ) from None

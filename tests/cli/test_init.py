@@ -1,0 +1,88 @@
+"""`opportune init`: what it writes, what it shows once, and what it refuses."""
+
+import hashlib
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from server.api_keys import is_possible
+from server.cli.command import Exit
+from server.cli.init import make_keys
+from server.cli.main import main
+from server.config import load_config
+from server.live_rules import load_workspaces
+
+
+def test_it_writes_a_configuration_and_rules(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = ["--site", "https://www.acme.example", "--timezone", "America/Chicago"]
+    assert main(["init", str(tmp_path), *site]) == Exit.CLEAN
+    shown = capsys.readouterr().out
+    config = tomllib.loads((tmp_path / "opportune.toml").read_text(encoding="utf-8"))
+    workspace = config["workspaces"][0]
+    assert workspace["id"] == "ws_acme"
+    assert workspace["sites"][0]["origins"] == ["https://www.acme.example"]
+    rules = (tmp_path / "rules" / "main.rules").read_text(encoding="utf-8")
+    assert 'site "acme" timezone "America/Chicago"' in rules
+    assert "\ntest " in rules
+    assert f'data-token="{workspace["widget_tokens"][0]["token"]}"' in shown
+    assert "from pack local_service: 4 rules, 9 tests, all pass" in shown
+
+
+def test_what_it_writes_can_be_served(tmp_path: Path) -> None:
+    main(["init", str(tmp_path), "--site", "https://Shop.Acme.example:8443/start"])
+    config = load_config(tmp_path / "opportune.toml", {})
+    (workspace,) = config.workspaces
+    assert workspace.sites[0].origins == ("https://shop.acme.example:8443",)
+    assert load_workspaces(config).program(workspace.id, workspace.sites[0].source_id).rules
+
+
+def test_the_key_is_shown_once_and_kept_as_a_hash(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["init", str(tmp_path)])
+    shown = capsys.readouterr().out
+    key = next(word for word in shown.split() if word.startswith("op_live_"))
+    assert shown.count(key) == 1
+    text = (tmp_path / "opportune.toml").read_text(encoding="utf-8")
+    assert key not in text
+    assert hashlib.sha256(key.encode()).hexdigest() in text
+    assert is_possible(key)
+
+
+def test_it_refuses_to_overwrite_and_says_what_is_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "opportune.toml").write_text("mine", encoding="utf-8")
+    assert main(["init", str(tmp_path)]) == Exit.USAGE
+    assert "opportune.toml" in capsys.readouterr().err
+    assert (tmp_path / "opportune.toml").read_text(encoding="utf-8") == "mine"
+    assert not (tmp_path / "rules").exists()
+
+
+def test_force_overwrites(tmp_path: Path) -> None:
+    (tmp_path / "opportune.toml").write_text("mine", encoding="utf-8")
+    assert main(["init", str(tmp_path), "--force"]) == Exit.CLEAN
+    assert (tmp_path / "opportune.toml").read_text(encoding="utf-8") != "mine"
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--site", "acme"), ("--site", "ftp://acme.example"), ("--timezone", "Chicago")],
+)
+def test_a_wrong_option_is_refused_in_one_line(
+    tmp_path: Path, option: str, value: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["init", str(tmp_path), option, value]) == Exit.USAGE
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "Try:" in error
+    assert not list(tmp_path.iterdir())
+
+
+def test_keys_differ() -> None:
+    draws = iter(range(256))
+    keys = {make_keys("acme", lambda count: bytes([next(draws)]) * count).api_key for _ in range(5)}
+    assert len(keys) == 5

@@ -1,0 +1,103 @@
+"""Hot reload: a changed file is live at once, a broken one changes nothing and says why."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from rules.compiler import Program
+from server.assembly import assemble
+from server.live_rules import BrokenRules, load_workspaces, rule_folders
+from server.metrics import Metrics
+from server.rule_watcher import RuleWatcher
+from tests.server.running import CONFIG, RULES, write_config
+
+pytestmark = pytest.mark.anyio
+BROKEN = 'site "dev"\n\nrule x "X" {\n  on page "/a"\n  when time_on_page >= 45\n  say "Hi"\n}\n'
+
+
+class Reload:
+    """A watcher over a folder, told by hand what changed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.config = write_config(folder)
+        self.file = folder / "rules" / "main.rules"
+        self.workspaces = load_workspaces(self.config)
+        self.told: list[str] = []
+        self.metrics = Metrics(dict)
+        self.watcher = RuleWatcher(rule_folders(self.config), self.workspaces, self.told.append)
+
+    def program(self) -> Program:
+        return self.workspaces.program("ws_dev", "site_dev")
+
+    async def write(self, text: str) -> None:
+        self.file.write_text(text)
+        await self.watcher.reload({self.file}, self.metrics)
+
+
+async def test_a_changed_file_is_swapped_in_as_a_new_version(tmp_path: Path) -> None:
+    reload = Reload(tmp_path)
+    before = reload.program()
+    await reload.write(RULES.replace("45s", "20s"))
+    assert reload.program() is not before
+    assert reload.workspaces.live["ws_dev", "main"].version == 2
+    assert reload.told == ["ws_dev/main: version 2 is live, 1 rules"]
+
+
+async def test_a_broken_file_keeps_the_old_rules_and_says_why(tmp_path: Path) -> None:
+    reload = Reload(tmp_path)
+    before = reload.program()
+    await reload.write(BROKEN)
+    assert reload.program() is before
+    (text,) = reload.told
+    assert "main.rules" in text
+    assert "the rules before stay in force" in text
+    assert b'opportune_reloads_total{result="refused"} 1.0' in reload.metrics.exposition()
+
+
+async def test_a_mended_file_is_taken_again(tmp_path: Path) -> None:
+    reload = Reload(tmp_path)
+    await reload.write(BROKEN)
+    await reload.write(RULES)
+    assert reload.workspaces.live["ws_dev", "main"].version == 2
+
+
+async def test_a_change_elsewhere_reloads_nothing(tmp_path: Path) -> None:
+    reload = Reload(tmp_path)
+    await reload.watcher.reload({tmp_path / "elsewhere.rules"}, reload.metrics)
+    assert reload.told == []
+
+
+async def test_a_saved_file_is_noticed(tmp_path: Path) -> None:
+    """The one test through the real watcher: it waits for the notice, not for a time."""
+    config = write_config(tmp_path)
+    noticed = asyncio.Event()
+    told: list[str] = []
+
+    def tell(text: str) -> None:
+        told.append(text)
+        noticed.set()
+
+    parts = await assemble(config, watch=True, tell=tell)
+    watcher = RuleWatcher(rule_folders(config), parts.workspaces, tell)
+    watching = asyncio.create_task(watcher.run(parts.app.services))
+    file = tmp_path / "rules" / "main.rules"
+    try:
+        async with asyncio.timeout(20):
+            while not noticed.is_set():
+                # Saved again until the watcher has begun: it offers no sign that it has.
+                file.write_text(file.read_text() + "# saved again\n")
+                await asyncio.wait({asyncio.create_task(noticed.wait())}, timeout=0.5)
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+        await parts.runtime.stop()
+    assert "is live" in told[0]
+
+
+def test_rules_that_are_broken_at_the_start_are_refused(tmp_path: Path) -> None:
+    config = write_config(tmp_path, CONFIG, BROKEN)
+    with pytest.raises(BrokenRules) as broken:
+        load_workspaces(config)
+    assert "main.rules" in str(broken.value)
+    assert broken.value.report.diagnostics

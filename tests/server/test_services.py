@@ -1,0 +1,133 @@
+"""Service endpoints, widget configuration, and what every answer carries."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.server.running import CONFIG, ORIGIN, WIDGET, TestServer, in_process, write_config
+
+pytestmark = pytest.mark.anyio
+CONFIG_PATH = "/api/widgets/ws_dev/config"
+
+
+async def test_the_loop_says_that_it_runs(server: TestServer) -> None:
+    answered = await server.send("GET", "/healthz")
+    assert (answered.status, answered.json) == (200, {"status": "ok"})
+
+
+async def test_readiness_names_store_durability_and_rule_versions(server: TestServer) -> None:
+    answered = await server.send("GET", "/readyz")
+    assert answered.status == 200
+    body = answered.json
+    assert (body["status"], body["store"], body["durability"]) == ("ready", "memory", "D0")
+    assert body["rules"] == {"ws_dev": 1, "ws_other": 1}
+    assert {"loop_lag_ms", "queue"} <= set(body)
+
+
+async def test_readiness_ends_with_the_store(server: TestServer) -> None:
+    server.parts.app.services.is_stopping = True
+    assert (await server.send("GET", "/readyz")).status == 503
+
+
+async def test_the_version_names_protocol_and_language(server: TestServer) -> None:
+    answered = await server.send("GET", "/version")
+    assert set(answered.json) == {"version", "protocol", "rules_language"}
+
+
+async def test_metrics_count_requests_events_and_messages(server: TestServer) -> None:
+    await server.track({"sessionId": "s1", "event": "click"})
+    await server.track(b"{")
+    answered = await server.send("GET", "/metrics")
+    lines = answered.body.decode().splitlines()
+    assert 'opportune_http_requests_total{operation="track",status="200"} 1.0' in lines
+    assert 'opportune_http_requests_total{operation="track",status="400"} 1.0' in lines
+    assert 'opportune_events_total{result="accepted"} 1.0' in lines
+    assert any(line.startswith("opportune_runtime_events") for line in lines)
+
+
+async def test_metrics_may_need_a_token(tmp_path: Path, anyio_backend: str) -> None:
+    text = CONFIG.replace("[server]", '[server]\nmetrics_token = "let me in"')
+    async with in_process(write_config(tmp_path, text)) as server:
+        assert (await server.send("GET", "/metrics")).status == 401
+        headers = {"authorization": "Bearer let me in"}
+        assert (await server.send("GET", "/metrics", headers=headers)).status == 200
+
+
+async def test_head_answers_like_get(server: TestServer) -> None:
+    answered = await server.send("HEAD", "/healthz")
+    assert answered.status == 200
+
+
+async def test_plain_http_is_refused_where_https_is_required(
+    tmp_path: Path, anyio_backend: str
+) -> None:
+    text = CONFIG.replace("[server]", "[server]\nrequire_https = true")
+    async with in_process(write_config(tmp_path, text)) as server:
+        refused = await server.send("GET", "/healthz")
+        assert refused.status == 403
+        tracked = await server.track({"sessionId": "s1", "event": "click"})
+        assert tracked.status == 403
+        secure = await server.http.get("https://test/healthz")
+        assert secure.status_code == 200
+        assert secure.headers["strict-transport-security"] == "max-age=31536000"
+
+
+async def test_a_widget_s_configuration_has_the_seed_s_fields(server: TestServer) -> None:
+    answered = await server.send("GET", CONFIG_PATH)
+    config = answered.json["config"]
+    assert answered.json["success"] is True
+    assert config["name"] == "Dev"
+    assert config["assistantId"] == "asst_dev"
+    assert config["widget"]["primaryColor"] == "#2563EB"
+    assert config["widget"]["position"] == "bottom-right"
+    assert config["branding"] == {"logo": None}
+    assert config["consent"] == "implicit"
+    assert answered.headers["cache-control"].startswith("public, max-age=60")
+
+
+async def test_a_known_configuration_is_a_304(server: TestServer) -> None:
+    etag = (await server.send("GET", CONFIG_PATH)).headers["etag"]
+    same = await server.send("GET", CONFIG_PATH, headers={"if-none-match": f'W/"x", {etag}'})
+    assert (same.status, same.body) == (304, b"")
+    other = await server.send("GET", CONFIG_PATH, headers={"if-none-match": '"other"'})
+    assert other.status == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        (CONFIG_PATH, {}, 200),
+        (CONFIG_PATH, WIDGET, 200),
+        (CONFIG_PATH, {"origin": ORIGIN}, 200),
+        (CONFIG_PATH, {"origin": "https://strict.example"}, 200),
+        (CONFIG_PATH, {**WIDGET, "origin": "https://strict.example"}, 403),
+        (CONFIG_PATH, {"origin": "https://other.example"}, 403),
+        (CONFIG_PATH, {"authorization": "Bearer wk_wrong"}, 401),
+        (CONFIG_PATH, {"authorization": "Bearer wk_other"}, 401),
+        ("/api/widgets/nobody/config", {}, 404),
+    ],
+)
+async def test_the_configuration_is_public_but_for_wrong_tokens_and_origins(
+    server: TestServer, path: str, headers: dict, status: int
+) -> None:
+    answered = await server.send("GET", path, headers=headers)
+    assert answered.status == status
+    assert answered.json["success"] is (status == 200)
+    echoed = "access-control-allow-origin" in answered.headers
+    assert echoed is (status == 200 and "origin" in headers)
+
+
+async def test_an_unexpected_failure_tells_nothing_of_its_cause(
+    server: TestServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(*_: object) -> None:
+        message = "the secret cause"
+        raise RuntimeError(message)
+
+    monkeypatch.setattr(server.parts.app.services, "health", fail)
+    answered = await server.send("GET", "/readyz", headers={"x-request-id": "req-7"})
+    assert answered.status == 500
+    assert answered.json["error"]["code"] == "INTERNAL_ERROR"
+    assert b"secret" not in answered.body
+    assert answered.headers["x-should-retry"] == "true"
+    assert caplog.records[-1].request_id == "req-7"
