@@ -1,0 +1,117 @@
+"""P3: POST track over HTTP, one event a request and batches of 100, every answer after its commit.
+
+Equal work: the same requests over the same number of connections. What the servers do with them differs
+on purpose: the bare ones read the body and answer, ours understand it, decide and commit.
+"""
+
+import json
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+
+from benchmarks.load import Load, Plan, post
+from benchmarks.outcome import Figure, Metric, Outcome, Target
+from benchmarks.servers import AUTHORIZATION, TRACK
+from benchmarks.session.rule_sets import generated_rules
+
+SIZES = {
+    "tiny": (1, 4, 0.1, 0.2),
+    "single": (1, 32, 0.7, 2.0),
+    "single_128": (1, 128, 0.7, 2.0),
+    "batch": (100, 8, 0.7, 2.0),
+}
+"""Events a request, connections, seconds to warm, seconds to measure."""
+REFERENCE = "bare"
+METRICS = (
+    Metric("rate", "requests/s"),
+    Metric("events", "events/s"),
+    Metric("cpu_us", "us of the server's CPU a request", "less"),
+    Metric("p50_ms", "ms", "less"),
+    Metric("p99_ms", "ms", "less"),
+)
+TARGETS = (
+    Target(
+        "memory, of bare ASGI, 32 connections",
+        Figure("memory", "single"),
+        "least",
+        0.55,
+        Figure("bare", "single"),
+    ),
+    Target(
+        "sqlite D2, of bare ASGI, 32 connections",
+        Figure("sqlite", "single"),
+        "least",
+        0.38,
+        Figure("bare", "single"),
+    ),
+    Target(
+        "sqlite D2, batches of 100, events/s", Figure("sqlite", "batch", "events"), "least", 80_000
+    ),
+)
+SESSIONS_A_CONNECTION = 40
+RULES = 100
+_PROPERTIES: tuple[tuple[str, dict[str, object]], ...] = (
+    ("page_view", {}),
+    ("scroll", {"percent": 40}),
+    ("scroll", {"percent": 75}),
+    ("click", {"target": "menu", "text": "Menu"}),
+    ("visibility", {"visible": True}),
+    ("add_to_cart", {"price": 40.0, "id": "boots"}),
+    ("plan_toggle", {}),
+    ("exit_intent", {}),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """The rules of our server, and how to load a server."""
+
+    texts: dict[str, str]
+    events: int
+    connections: int
+    warm_s: float
+    measured_s: float
+    seed: int
+
+    def requests(self, connection: int) -> Iterator[bytes]:
+        """Make the requests of one connection: some sessions of its own, one after the other."""
+        random_source = random.Random(self.seed * 1_000 + connection)
+        loads = [f"{random_source.getrandbits(32):08x}" for _ in range(SESSIONS_A_CONNECTION)]
+        for turn in count():
+            place = turn % SESSIONS_A_CONNECTION
+            number = turn // SESSIONS_A_CONNECTION * self.events
+            name = f"{connection}-{place}"
+            items = [
+                _item(loads[place], number + step, random_source) for step in range(self.events)
+            ]
+            who: dict[str, object] = {"sessionId": f"s-{name}", "visitorId": f"vis-{name}"}
+            body = who | (items[0] if self.events == 1 else {"batch": items})
+            yield post(TRACK, json.dumps(body, separators=(",", ":")).encode(), AUTHORIZATION)
+
+    def plan(self, port: int, pid: int) -> Plan:
+        """Return how to load the server on a port."""
+        return Plan(port, pid, self.connections, self.warm_s, self.measured_s)
+
+    def outcome(self, load: Load) -> Outcome:
+        """Report what a server did."""
+        values = load.values() | {"events": load.answers * self.events / load.seconds}
+        return Outcome(load.answers, load.seconds, {}, values)
+
+
+def _item(load: str, number: int, random_source: random.Random) -> dict[str, object]:
+    event, properties = _PROPERTIES[number % len(_PROPERTIES)] if number else _PROPERTIES[0]
+    page = f"/g{random_source.randrange(20)}/p{random_source.randrange(3)}"
+    return {
+        "event": event,
+        "messageId": f"{load}-{number + 1}",
+        "page": {"url": f"https://shop.example{page}", "title": "A page"},
+        "metadata": properties,
+    }
+
+
+def make(size: str, seed: int) -> Workload:
+    """Write the rules; the requests are made while the servers are loaded."""
+    events, connections, warm_s, measured_s = SIZES[size]
+    texts = generated_rules(RULES, 20, random.Random(seed))[0].texts
+    return Workload(texts, events, connections, warm_s, measured_s, seed)
