@@ -1,6 +1,6 @@
 """A step as one atomic commit: the new state, the journal entry, and everything the step added."""
 
-from dataclasses import dataclass
+import msgspec
 
 from engine.effect import Effect
 from engine.hot import HotSession
@@ -19,8 +19,7 @@ from engine.stores.codec import (
 from rules.compiler.program import Program
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(msgspec.Struct, frozen=True):
     """An input ready for its step, with the foreign ids that the commit checks; None: nothing to do."""
 
     given: Input | None
@@ -29,8 +28,7 @@ class Prepared:
     fired_ms: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(msgspec.Struct, frozen=True):
     """A step that was taken and is to be committed; `epoch_before` is the engagement epoch before it."""
 
     ref: SessionRef
@@ -43,8 +41,7 @@ class Taken:
 def commit_of(program: Program, hot: HotSession, prepared: Prepared, taken: Taken) -> Commit:
     """Write a step down as the store takes it. The profile travels only when it changed."""
     session, effect = hot.session, taken.effect
-    profile = encode_profile(hot.profile)
-    changed = profile != hot.profile_bytes
+    changed = effect.profile_changed
     return Commit(
         ref=taken.ref,
         op=taken.op,
@@ -52,12 +49,12 @@ def commit_of(program: Program, hot: HotSession, prepared: Prepared, taken: Take
         state=encode_session(session),
         entry=encode_entry(_entry(program, session, prepared, taken)),
         expect_profile=hot.profile_version if changed else None,
-        profile=profile if changed else None,
+        profile=encode_profile(hot.profile) if changed else None,
         wake_ms=session.wake_ms if session.wake_ms >= 0 else None,
         fired_ms=prepared.fired_ms,
         engagement_epoch=session.epoch,
         spend=effect.spend,
-        cap=_cap(program, session),
+        cap=_cap(program, session) if effect.spend else 1,
         give_back=effect.give_back if session.epoch == taken.epoch_before else 0,
         messages=tuple(NewMessage(m.id, encode_message(m)) for m in effect.messages),
         seen=prepared.seen,
@@ -102,6 +99,8 @@ def _cap(program: Program, session: Session) -> int:
 
 
 def _ids(session: Session, effect: Effect) -> tuple[str, ...]:
+    if not effect.messages and not effect.rows:
+        return ()
     ids = [message.id for message in effect.messages]
     ids.extend(row.message for row in effect.rows if row.message and row.message not in ids)
     if any(message.author == "visitor" for message in effect.messages):

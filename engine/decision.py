@@ -35,8 +35,8 @@ class Gate(msgspec.Struct, frozen=True, gc=False):
 class DecisionRow(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The ledger row: what was decided, by which rule, why, and what was closest.
 
-    `why` is one sentence; `trace` the record of LANGUAGE.md 17 as JSON bytes, empty when not taken.
-    `gates` are the closed ones. `digest` is a hash of everything but ids, for replay to compare.
+    `why` is one sentence. `gates` are the closed ones, in their order; `beaten` the rules that could
+    have spoken too; `closest` the rule that came nearest without, and the condition that kept it silent.
     """
 
     id: str
@@ -52,4 +52,4 @@ class DecisionRow(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     gates: tuple[str, ...] = ()
     why: str = ""
     beaten: tuple[str, ...] = ()
-    trace: bytes = b""
+    closest: str = ""

@@ -15,6 +15,7 @@ from rules.compiler.program import Program
 class Effect(msgspec.Struct):
     """Rows for the ledger, messages for the visitor, places of the cap spent and given back.
 
+    `profile_changed`: the visitor's profile is to be committed with the session.
     `dropped` counts events about messages that were not admitted. `offered` and `refused` answer an
     `Offer`.
     """
@@ -24,6 +25,7 @@ class Effect(msgspec.Struct):
     spend: int = 0
     give_back: int = 0
     dropped: int = 0
+    profile_changed: bool = False
     offered: Message | None = None
     refused: Refused | None = None
 
@@ -45,6 +47,7 @@ class Ground(msgspec.Struct):
 def withdraw(ground: Ground, message: Message, outcome: Literal["expired", "withdrawn"]) -> None:
     """End an undisplayed message: the cap's place comes back, the rule's own limit stays spent."""
     message.outcome = outcome
+    ground.effect.profile_changed = True
     profile = ground.profile
     profile.grants = [grant for grant in profile.grants if grant.message != message.id]
     if message.epoch == ground.session.epoch:

@@ -48,6 +48,7 @@ def admit(session: Session, event: Event) -> Event | None:
 def take_effect(ground: Ground, event: Event) -> None:
     """Carry out an admitted event's effect; a visitor's words become a chat message."""
     if event.name in CHAT_EVENTS:
+        ground.effect.profile_changed = True
         ground.profile.chat_ms = max(ground.profile.chat_ms, event.at_ms)
     if event.name in ENGAGING_EVENTS:
         engage(ground, event.at_ms)
@@ -117,6 +118,7 @@ def _click(ground: Ground, message: Message, event: Event) -> None:
         _dismiss(ground, message, event.at_ms)
         return
     message.outcome = "replied"
+    ground.effect.profile_changed = True
     ground.profile.chat_ms = max(ground.profile.chat_ms, event.at_ms)
     engage(ground, event.at_ms)
     _say(ground, event, reply.text, answer_to=reply.value)
@@ -124,6 +126,7 @@ def _click(ground: Ground, message: Message, event: Event) -> None:
 
 def _dismiss(ground: Ground, message: Message, at_ms: int) -> None:
     message.outcome = "dismissed"
+    ground.effect.profile_changed = True
     if message.displayed_ms < 0:
         message.displayed_ms = at_ms
     ground.profile.dismissed_ms = max(ground.profile.dismissed_ms, at_ms)

@@ -7,11 +7,12 @@ from typing import Literal
 
 import msgspec
 
+from engine.clause_text import condition_text
 from engine.decision import Gate
 from engine.session import Session
 from engine.windows import StateFacts
 from rules.addresses import address
-from rules.checked import ClockTest, Cond, PageTest, QuietFor, RulePlan, ScoreTest
+from rules.checked import ClockTest, Cond, QuietFor, RulePlan, ScoreTest
 from rules.compiler.program import Program
 from rules.facts import NEVER_MS
 from rules.traces import Clause, Trace, rule_clauses, rule_seen, spoken_time
@@ -86,7 +87,7 @@ def explain(
         at_ms=now_ms,
         outcome=outcome,
         reason=reason,
-        summary=_summary(rule, failing, gates, now_ms),
+        summary=_summary(program, rule, failing, gates, now_ms),
         clauses=tuple(_clause_record(program, clause) for clause in clauses),
         gates=tuple(
             GateRecord(gate.name, open=False, reopens_ms=_or_none(gate.reopens_ms))
@@ -101,7 +102,7 @@ def sentence(
 ) -> str:
     """Say in one sentence why a rule whose conditions hold spoke, or which gates silenced it."""
     if gates:
-        return _summary(rule, None, gates, now_ms)
+        return _summary(program, rule, None, gates, now_ms)
     facts = StateFacts(program, session.state)
     seen = rule_seen(rule, facts, now_ms, program.checked.currency)
     page = address(str(session.state.attrs.get("page.url", ""))).path or "an unknown page"
@@ -161,15 +162,19 @@ def _reason(failing: Clause | None, gates: tuple[Gate, ...]) -> str:
     return gates[0].name if gates else "fired"
 
 
-def _summary(rule: RulePlan, failing: Clause | None, gates: tuple[Gate, ...], now_ms: int) -> str:
+def _summary(
+    program: Program,
+    rule: RulePlan,
+    failing: Clause | None,
+    gates: tuple[Gate, ...],
+    now_ms: int,
+) -> str:
     if failing is not None:
         wait_ms = _next_holding(failing)
-        ahead = (
-            ""
-            if wait_ms in (NEVER_MS, now_ms)
-            else f"; it can change in {spoken_time(wait_ms - now_ms)}"
-        )
-        return f"{rule.name} stayed silent: {failing.kind} saw {failing.trace.seen}{ahead}"
+        moves = wait_ms not in (NEVER_MS, now_ms)
+        ahead = f"; it can change in {spoken_time(wait_ms - now_ms)}" if moves else ""
+        text = f"{_CLAUSE_WORDS[failing.kind]} {condition_text(program, failing.trace.cond)[0]}"
+        return f"{rule.name} stayed silent by `{text}`: {failing.trace.seen}{ahead}"
     if gates:
         gate = max(gates, key=lambda gate: gate.reopens_ms)
         opens = (
@@ -191,7 +196,7 @@ def _clause_record(program: Program, clause: Clause) -> ClauseRecord:
     words: Literal["true", "false", "unknown"] = (
         "unknown" if trace.value is None else "true" if trace.value else "false"
     )
-    text, line = _clause_text(program, clause)
+    text, line = condition_text(program, trace.cond)
     return ClauseRecord(
         text=f"{_CLAUSE_WORDS[clause.kind]} {text}",
         line=line,
@@ -199,20 +204,6 @@ def _clause_record(program: Program, clause: Clause) -> ClauseRecord:
         seen=trace.seen if trace.missing is None else f"{trace.missing} is not known",
         next_ms=_or_none(trace.change_ms),
     )
-
-
-def _clause_text(program: Program, clause: Clause) -> tuple[str, int]:
-    """Return a clause's condition as the author typed it, and its line; without the source, its key."""
-    cond = clause.trace.cond
-    if isinstance(cond, PageTest):
-        return ", ".join(cond.pages.names) or ", ".join(
-            f'"{g.source}"' for g in cond.pages.globs
-        ), 0
-    source = None if cond.span is None else program.sources.get(cond.span.source)
-    if source is None or cond.span is None:
-        return cond.key, 0
-    typed = source.text[cond.span.start : cond.span.end]
-    return " ".join(typed.split()), source.place(cond.span.start).line
 
 
 def _or_none(at_ms: int) -> int | None:

@@ -70,7 +70,7 @@ class Finder:
         return visitor or derived_id("vis", self._secret, *place)
 
     async def _has_ended(self, ref: SessionRef) -> bool:
-        session = await self._stepper.peek(ref)
+        session = self._stepper.session_in_hand(ref) or await self._stepper.peek(ref)
         return session is not None and is_ended(session, self._clock.now_ms())
 
     def _remember(self, place: tuple[str, str], ref: SessionRef) -> SessionRef:

@@ -164,26 +164,21 @@ def _count_late(program: Program, state: State, event: Event) -> None:
 
 def slim_event(program: Program, event: Event) -> Event:
     """Leave out what a second fold of the event does not read."""
-    is_view = event.name == "view" or event.counted
-    properties = event.properties
-    if event.name not in _READ_WHOLE:
-        wanted = program.field_plans.get(event.name, ())
+    name = event.name
+    properties, attributes = event.properties, event.attributes
+    if properties and name not in _READ_WHOLE:
+        wanted = program.field_plans.get(name, ())
         properties = {p.name: properties[p.name] for p in wanted if p.name in properties}
-    known = program.checked.attributes
+    if attributes:
+        known = program.checked.attributes
+        attributes = {name: value for name, value in attributes.items() if name in known}
+    url = title = referrer = None
+    if name == "view" or event.counted:
+        url, title, referrer = event.url, event.title, event.referrer
     return Event(
-        "",
-        event.name,
-        event.at_ms,
-        event.tab,
-        event.sequence,
-        event.url if is_view else None,
-        event.title if is_view else None,
-        event.referrer if is_view else None,
-        properties,
-        {name: value for name, value in event.attributes.items() if name in known},
-        event.origin,
-        event.counted,
-    )
+        "", name, event.at_ms, event.tab, event.sequence, url, title, referrer,
+        properties, attributes, event.origin, event.counted,
+    )  # fmt: skip
 
 
 def text_chars(event: Event) -> int:

@@ -18,7 +18,6 @@ class HotSession:
     profile: Profile
     version: int
     profile_version: int
-    profile_bytes: bytes
     epoch: str
 
 
@@ -55,6 +54,10 @@ class HotSessions:
         self._entries.pop(ref, None)
 
 
+Waiting = dict[SessionRef, deque[asyncio.Future[None]] | None]
+"""Sessions whose turn is taken, with those who wait for it; None while nobody does."""
+
+
 class Turns:
     """One turn a session: its steps run one after another, those of other sessions side by side.
 
@@ -65,7 +68,7 @@ class Turns:
 
     def __init__(self) -> None:
         """Start with every turn free."""
-        self._waiting: dict[SessionRef, deque[asyncio.Future[None]]] = {}
+        self._waiting: Waiting = {}
 
     def take(self, ref: SessionRef) -> "_Turn":
         """Return the context in which the session is the caller's."""
@@ -75,17 +78,18 @@ class Turns:
 class _Turn:
     __slots__ = ("_ref", "_waiting")
 
-    def __init__(
-        self, waiting: dict[SessionRef, deque[asyncio.Future[None]]], ref: SessionRef
-    ) -> None:
+    def __init__(self, waiting: Waiting, ref: SessionRef) -> None:
         self._waiting = waiting
         self._ref = ref
 
     async def __aenter__(self) -> None:
-        queue = self._waiting.get(self._ref)
-        if queue is None:
-            self._waiting[self._ref] = deque()
+        waiting = self._waiting
+        if self._ref not in waiting:
+            waiting[self._ref] = None
             return
+        queue = waiting[self._ref]
+        if queue is None:
+            queue = waiting[self._ref] = deque()
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         queue.append(place)
         try:

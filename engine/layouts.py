@@ -23,6 +23,10 @@ class Layouts:
         self._store = store
         self._known: dict[tuple[str, str], tuple[str, ...]] = {}
 
+    def is_kept(self, workspace: str, program: Program) -> bool:
+        """Tell whether a program's registers are known to be written down."""
+        return (workspace, program.version) in self._known
+
     async def keep(self, workspace: str, program: Program) -> None:
         """Write down a program's registers before the first session uses them."""
         place = (workspace, program.version)

@@ -145,6 +145,9 @@ SHORT_TEXT_CHARS = 16
 # An event with longer texts is folded and not kept: what is late then only counts.
 # test_a_long_chat_keeps_the_session_small
 TAIL_TEXT_CHARS_MAX = 4_000
+# Rules of a page that are looked at for the nearest miss of a decision, the strongest first.
+# test_only_the_strongest_rules_of_a_page_are_looked_at_for_the_nearest
+CLOSEST_RULES_MAX = 8
 
 assert WAL_PASSIVE_BYTES_MAX < WAL_BYTES_MAX < DISK_FREE_BYTES_MIN
 assert BATCH_LEN_MAX <= STORE_QUEUE_LEN_MAX

@@ -6,11 +6,8 @@ from engine.message import QuickReply
 from engine.session import Session
 from rules.checked import MessagePlan, Value
 from rules.compiler.program import Program
-from rules.template import BraceProblem, parse_template, render
+from rules.template import VALUE_LEN_MAX, BraceProblem, parse_template, render
 from rules.value_types import print_number
-
-VALUE_CHARS_MAX = 80
-"""A longer inserted value is cut (LANGUAGE.md 7.7)."""
 
 
 def render_message(
@@ -55,4 +52,4 @@ def _shown(value: Value) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     text = value if isinstance(value, str) else print_number(value)
-    return text[:VALUE_CHARS_MAX]
+    return text[:VALUE_LEN_MAX]

@@ -112,6 +112,7 @@ def _grant(ground: Ground, message: Message) -> None:
     grant = Grant(message.sent_ms, "", ground.session.id, message.id)
     ground.profile.grants = [*ground.profile.grants, grant][-GRANTS_MAX:]
     ground.effect.spend += 1
+    ground.effect.profile_changed = True
 
 
 def _row(ground: Ground, offer: Offer) -> DecisionRow:

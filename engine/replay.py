@@ -11,6 +11,7 @@ from hashlib import sha256
 
 import msgspec
 
+from engine.closest import closest_miss
 from engine.decision import DecisionRow
 from engine.events import Event
 from engine.intake import admit_events
@@ -49,7 +50,11 @@ class Approach(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True)
 class ReplayReport:
-    """What a replay saw. `approaches` are in the order of time; `digest` names them all."""
+    """What a replay saw. `approaches` are in the order of time; `digest` names them all.
+
+    `nearest` counts the sessions without a message by the rule that came nearest at their last event, ""
+    where no rule was meant for the page.
+    """
 
     sessions: int = 0
     visitors: int = 0
@@ -58,6 +63,7 @@ class ReplayReport:
     first_ms: int | None = None
     last_ms: int | None = None
     by_rule: dict[str, int] = field(default_factory=dict)
+    nearest: dict[str, int] = field(default_factory=dict)
     approaches: list[Approach] = field(default_factory=list)
 
     @property
@@ -169,6 +175,12 @@ class Replay:
         latest_ms = max(session.state.event_ms, session.start_ms)
         end_ms = min(latest_ms + SESSION_IDLE_MS, session.start_ms + SESSION_MS_MAX)
         self._run_wakes(visit, end_ms - 1)
+        if not session.messages:
+            state = session.state
+            self._program.advance(state, max(latest_ms, state.clock_ms))
+            closest = closest_miss(self._program, session, latest_ms)
+            rule = closest.partition(" ")[0]
+            self.report.nearest[rule] = self.report.nearest.get(rule, 0) + 1
         visit.session = None
 
     def _run_wakes(self, visit: Visit, until_ms: int) -> None:

@@ -265,7 +265,7 @@ class Runtime:
         On time they were taken already; this is for the moments in which the loop is behind.
         """
         for _ in range(OVERDUE_WAKES_MAX):
-            session = await self._stepper.peek(ref)
+            session = self._stepper.session_in_hand(ref) or await self._stepper.peek(ref)
             if session is None or not 0 <= session.wake_ms < self._clock.now_ms():
                 return
             first_ms = first_new_ms(session, events)

@@ -1,5 +1,6 @@
 """Carrying out what was decided: the message of the winning rule, and the rows of the ledger."""
 
+from engine.closest import closest_miss
 from engine.decide import Blocked, Verdict
 from engine.decision import DecisionRow
 from engine.effect import Ground
@@ -31,6 +32,7 @@ def send(ground: Ground, verdict: Verdict) -> None:
     profile.grants = [*profile.grants, grant][-GRANTS_MAX:]
     profile.spent = [*profile.spent, grant][-GRANTS_MAX:]
     ground.effect.spend += 1
+    ground.effect.profile_changed = True
     ground.effect.rows.append(_sent_row(ground, verdict, rule, message))
 
 
@@ -79,6 +81,7 @@ def _sent_row(ground: Ground, verdict: Verdict, rule: RulePlan, message: Message
         program=program.version,
         why=sentence(program, rule, ground.session, verdict.now_ms, ()),
         beaten=tuple(other.name for other in verdict.beaten),
+        closest=closest_miss(program, ground.session, verdict.now_ms, rule.name),
     )
 
 
@@ -95,4 +98,5 @@ def _suppressed_row(ground: Ground, blocked: Blocked, now_ms: int) -> DecisionRo
         program=program.version,
         gates=names,
         why=sentence(program, rule, session, now_ms, blocked.gates),
+        closest=closest_miss(program, session, now_ms, rule.name),
     )

@@ -63,6 +63,7 @@ class TabClosed(msgspec.Struct, frozen=True, tag="tab_closed", gc=False):
 SESSION_ONLY_ATTRIBUTES = frozenset({"visitor.id", "visitor.visits", "visitor.returning"})
 """Attributes of the namespace `visitor.` that the engine computes for each session."""
 
+_OF_SENDER = frozenset({"consent", "identify"})
 _WITH_AGENTS = (Arrived, Woke)
 _AFTER_ALL = 1 << 53
 """Puts the engine's own event behind all that its tab did at the same instant."""
@@ -125,11 +126,14 @@ def _take_events(ground: Ground, given: Arrived) -> None:
             take_effect(ground, admitted)
         if admitted.at_ms > session.active_ms and admitted.from_browser:
             session.active_ms = admitted.at_ms
-        _note_sender(session, ground.profile, admitted)
+        if admitted.origin == "engine" or admitted.attributes or admitted.name in _OF_SENDER:
+            _note_sender(ground, admitted)
 
 
-def _note_sender(session: Session, profile: Profile, event: Event) -> None:
+def _note_sender(ground: Ground, event: Event) -> None:
     """Keep what an event says of its sender: consent, the browser's zone, known attributes."""
+    session, profile = ground.session, ground.profile
+    ground.effect.profile_changed = True
     if event.name == "consent":
         profile.consent = str(event.properties.get("state", ""))
     if event.origin == "engine":

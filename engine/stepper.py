@@ -6,7 +6,8 @@ The only place that turns a step's effect into a commit. What it returns is dura
 import random
 from asyncio import sleep
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from engine.clock import Clock
 from engine.commits import Prepared, Taken, commit_of
@@ -45,8 +46,7 @@ from rules.compiler.program import Program
 _JOURNAL_PAGE = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class Opens:
+class Opens(msgspec.Struct, frozen=True):
     """How a session that does not exist yet begins."""
 
     source: str
@@ -57,8 +57,7 @@ class Opens:
     made_by_widget: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(msgspec.Struct, frozen=True):
     """A step that is durable, or that had nothing to do (`effect` empty)."""
 
     session: Session
@@ -68,8 +67,7 @@ class Done:
     created: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(msgspec.Struct, frozen=True):
     """A session in hand under its rules; `repeated` are foreign ids that the store has seen before."""
 
     session: Session
@@ -112,6 +110,11 @@ class Stepper:
             hot = self._hot.get(ref) or await self._load(ref)
             return None if hot is None else (hot, await self._current(ref, hot))
 
+    def session_in_hand(self, ref: SessionRef) -> Session | None:
+        """Return a session that is in memory, as it was committed last or is being changed."""
+        hot = self._hot.get(ref)
+        return None if hot is None else hot.session
+
     async def peek(self, ref: SessionRef) -> Session | None:
         """Return a session as it was committed last, whatever rules it is under."""
         hot = self._hot.get(ref)
@@ -147,7 +150,7 @@ class Stepper:
                 if opens is None:
                     return None
                 hot = await self._begin(ref, opens)
-            program = await self._current(ref, hot)
+            program = self._settled(ref, hot) or await self._current(ref, hot)
             now_ms = self._clock.now_ms()
             prepared = prepare(Moment(hot.session, program, now_ms, repeated))
             given = prepared.given
@@ -157,6 +160,7 @@ class Stepper:
                 return Done(hot.session, Effect(), prepared.duplicates, hot.epoch)
             epoch_before = hot.session.epoch
             effect = step(program, hot.session, hot.profile, given, self._secret)
+            effect.profile_changed = effect.profile_changed or created
             self._ops += 1
             taken = Taken(ref, f"{self._op_prefix}{self._ops}", given, effect, epoch_before)
             commit = commit_of(program, hot, prepared, taken)
@@ -195,14 +199,21 @@ class Stepper:
         session.made_by_widget = opens.made_by_widget
         if not opens.made_by_widget:
             converse(session, self._secret)
-        before = b"" if loaded.profile is None else loaded.profile
-        return HotSession(session, profile, 0, loaded.profile_version, before, loaded.epoch)
+        return HotSession(session, profile, 0, loaded.profile_version, loaded.epoch)
+
+    def _settled(self, ref: SessionRef, hot: HotSession) -> Program | None:
+        """Return the live rules when the session is under them already: the usual case, without a wait."""
+        program = self._workspaces.program(ref.workspace, hot.session.source)
+        if hot.session.program == program.version and self._layouts.is_kept(ref.workspace, program):
+            return program
+        return None
 
     async def _current(self, ref: SessionRef, hot: HotSession) -> Program:
         """Bring a session under the live rules of its site."""
         session = hot.session
         program = self._workspaces.program(ref.workspace, session.source)
-        await self._layouts.keep(ref.workspace, program)
+        if not self._layouts.is_kept(ref.workspace, program):
+            await self._layouts.keep(ref.workspace, program)
         if session.program != program.version:
             old_keys = await self._layouts.keys(ref.workspace, session.program) or ()
             past = await self._past(ref) if has_new_registers(program, old_keys) else ()
@@ -225,7 +236,6 @@ class Stepper:
         hot.version = answer.version
         if commit.profile is not None:
             hot.profile_version = answer.profile_version
-            hot.profile_bytes = commit.profile
         self._hot.put(ref, hot)
 
 
@@ -237,7 +247,6 @@ def _decoded(ref: SessionRef, loaded: Loaded) -> HotSession:
         profile,
         loaded.version,
         loaded.profile_version,
-        loaded.profile or b"",
         loaded.epoch,
     )
 

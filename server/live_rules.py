@@ -89,4 +89,7 @@ def compile_folder(folder: RuleFolder, cache: ParseCache | None = None) -> tuple
 
 def diagnostic_texts(report: Report) -> Sequence[str]:
     """Lay out each finding for a terminal."""
-    return [render_text(item, report.sources[item.span.source]) for item in report.diagnostics]
+    return [
+        render_text(item, report.sources[item.span.source], report.sources)
+        for item in report.diagnostics
+    ]

@@ -34,7 +34,9 @@ def show(found: Found, style: str) -> None:
                 "ok": not found.counted("error"),
                 "errors": found.counted("error"),
                 "warnings": found.counted("warning"),
-                "diagnostics": [to_json(each, _source(found, each)) for each in found.diagnostics],
+                "diagnostics": [
+                    to_json(each, _source(found, each), found.sources) for each in found.diagnostics
+                ],
             }
         )
         return
@@ -46,7 +48,9 @@ def show(found: Found, style: str) -> None:
     more = dict(shown.more)
     blocks: dict[str, list[str]] = {}
     for each in shown.diagnostics:
-        blocks.setdefault(each.span.source, []).append(render_text(each, _source(found, each)))
+        blocks.setdefault(each.span.source, []).append(
+            render_text(each, _source(found, each), found.sources)
+        )
     for name, texts in blocks.items():
         if name in more:
             texts.append(render_more(more[name]))

@@ -68,7 +68,9 @@ def _read(path: Path, options: CheckOptions) -> RuleSet:
     }
     diagnostics = tuple(_renamed(each, names) for each in report.diagnostics)
     rules = sum(isinstance(block, Rule) for each in files for block in each.file.blocks)
-    return RuleSet(path, report.checked, report.sources, Found(diagnostics, sources), len(files), rules)
+    return RuleSet(
+        path, report.checked, report.sources, Found(diagnostics, sources), len(files), rules
+    )
 
 
 def _renamed(diagnostic: Diagnostic, names: dict[str, str]) -> Diagnostic:

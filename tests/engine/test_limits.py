@@ -143,7 +143,7 @@ def test_the_session_used_longest_ago_leaves() -> None:
     refs = [SessionRef("w", "v", f"s{number}") for number in range(3)]
     for ref in refs[:2]:
         session = new_session("w", "v", ref.session, "site", START_MS)
-        hot.put(ref, HotSession(session, Profile("v"), 1, 1, b"", "e"))
+        hot.put(ref, HotSession(session, Profile("v"), 1, 1, "e"))
     kept = hot.get(refs[0])
     assert kept is not None
     hot.put(refs[2], deepcopy(kept))
