@@ -52,6 +52,8 @@ def move_session(
     for tab in state.tabs.values():
         tab.counts = []
     session.program = program.version
+    # A held condition that is new, or whose attribute was dropped, is looked at before it is asked.
+    program.observe(state, state.clock_ms)
     restart_order(session)
 
 
