@@ -67,7 +67,8 @@ def _drop_misfits(program: Program, session: Session) -> None:
 
 
 def _moved(program: Program, cells: list[object], old_keys: Sequence[str]) -> list[object]:
-    by_key = dict(zip(old_keys, cells, strict=True))
+    # Without the old keys (swept, or of a release that named them in another way) nothing is known.
+    by_key = dict(zip(old_keys, cells, strict=True)) if len(old_keys) == len(cells) else {}
     fresh = program.new_registers()
     return [
         by_key.get(register.key, cell)

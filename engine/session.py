@@ -93,7 +93,6 @@ class Session(msgspec.Struct, array_like=True, gc=False):
     closed: bool = False
     conversation: str = ""
     assistant: str = ""
-    alias: str = ""
     late_events: int = 0
     values_rejected: int = 0
     loads: dict[str, list[int]] = {}

@@ -18,7 +18,7 @@ from engine.events import Event
 from engine.hot import HotSession, HotSessions, Turns
 from engine.late import revive
 from engine.layouts import Layouts
-from engine.limits import ATTEMPTS_MAX, CACHE_SESSIONS_MAX, CONFLICT_PAUSE_MS
+from engine.limits import ATTEMPTS_MAX, CACHE_SESSIONS_MAX, CONFLICT_PAUSE_MS, JOURNAL_ROWS_MAX
 from engine.migrate import has_new_registers, move_session
 from engine.openings import begin_session, start_event
 from engine.profile import Profile
@@ -43,8 +43,6 @@ from engine.stores.codec import (
 from engine.workspace import Workspaces
 from rules.compiler.program import Program
 
-_JOURNAL_PAGE = 1_000
-
 
 class Opens(msgspec.Struct, frozen=True):
     """How a session that does not exist yet begins."""
@@ -52,7 +50,6 @@ class Opens(msgspec.Struct, frozen=True):
     source: str
     start_ms: int
     client: ClientContext
-    alias: str = ""
     assistant: str = ""
     made_by_widget: bool = True
 
@@ -194,7 +191,6 @@ class Stepper:
         profile = Profile(ref.visitor) if loaded.profile is None else decode_profile(loaded.profile)
         program = self._workspaces.program(ref.workspace, opens.source)
         session = begin_session(program, ref, opens.source, profile, opens.start_ms)
-        session.alias = opens.alias
         session.assistant = opens.assistant
         session.made_by_widget = opens.made_by_widget
         if not opens.made_by_widget:
@@ -216,13 +212,15 @@ class Stepper:
             await self._layouts.keep(ref.workspace, program)
         if session.program != program.version:
             old_keys = await self._layouts.keys(ref.workspace, session.program) or ()
-            past = await self._past(ref) if has_new_registers(program, old_keys) else ()
+            past = await self._past(ref, hot) if has_new_registers(program, old_keys) else ()
             move_session(program, session, old_keys, past)
         return program
 
-    async def _past(self, ref: SessionRef) -> Sequence[tuple[int, Event]]:
+    async def _past(self, ref: SessionRef, hot: HotSession) -> Sequence[tuple[int, Event]]:
+        """Read the events of the session's newest journal entries."""
         past: list[tuple[int, Event]] = []
-        for entry in await self._store.journal(ref, 0, _JOURNAL_PAGE):
+        first = max(0, hot.version - JOURNAL_ROWS_MAX)
+        for entry in await self._store.journal(ref, first, JOURNAL_ROWS_MAX):
             given = decode_entry(entry.body).given
             if isinstance(given, Arrived):
                 past.extend((given.now_ms, event) for event in given.events)

@@ -107,3 +107,13 @@ def test_page_counts_of_a_tab_in_the_background_start_again() -> None:
     move(made, program_of(HELD))
     made.happen(2_000, made.event("click", 2_000, tab="a"))
     assert made.session.state.page_key == "site.test/pricing"
+
+
+def test_without_the_old_keys_everything_starts_from_the_past() -> None:
+    made = clicked(CLICKS)
+    past = [(made.start_ms + 1_000, made.event("click", 1_000))]
+    newer = program_of(CLICKS + HELP.replace("rule help", "rule other"))
+    move_session(newer, made.session, (), past)
+    made.program = newer
+    made.happen(32_000, made.event("click", 32_000))
+    assert [sent.message.rule for sent in made.sent] == ["help"]
