@@ -198,6 +198,11 @@ class Runtime:
 
         await self._act(ref, prepare)
 
+    def may_have_messages(self, ref: SessionRef) -> bool:
+        """Tell, without reading, whether a session can have messages to pull."""
+        session = self._stepper.session_in_hand(ref)
+        return session is None or session.offset > 0
+
     async def pull(self, ref: SessionRef, epoch: str | None, after: int) -> Pulled:
         """Read messages after an offset; undisplayed ones whose page no longer fits expire here."""
         history = await self._store.history(ref, epoch, after)

@@ -206,7 +206,7 @@ async def _carry_out(services: Services, workspace_id: str, request: TrackReques
         return _SUCCESS
     if not body.deliver:
         return _report(request, tracked)
-    messages = await _hand_out(services, ref)
+    messages = await _hand_out(services, ref) if runtime.may_have_messages(ref) else []
     next_check_ms = _next_check_ms(tracked.wake_ms, services.clock.now_ms())
     return _report(request, tracked, messages, next_check_ms)
 
