@@ -19,14 +19,16 @@ class Load:
     answers: int = 0
     refused: int = 0
     seconds: float = 0.0
-    server_cpu_s: float = 0.0
+    server_user_s: float = 0.0
+    server_system_s: float = 0.0
     waits_ms: list[float] = field(default_factory=list)
 
     def values(self) -> dict[str, float]:
         """Return the measurements beside the rate."""
         waits = sorted(self.waits_ms)
         return {
-            "cpu_us": self.server_cpu_s / max(1, self.answers) * 1e6,
+            "cpu_us": (self.server_user_s + self.server_system_s) / max(1, self.answers) * 1e6,
+            "system_us": self.server_system_s / max(1, self.answers) * 1e6,
             "p50_ms": waits[len(waits) // 2],
             "p99_ms": waits[len(waits) * 99 // 100],
         }
@@ -112,10 +114,11 @@ async def drive(plan: Plan, requests: Requests) -> Load:
         transport, _ = await loop.create_connection(connect, "127.0.0.1", plan.port)
         transports.append(transport)
     await asyncio.sleep(max(0.0, start_s - time.perf_counter()))
-    cpu_s, from_s = cpu_seconds(plan.server_pid), time.perf_counter()
+    before, from_s = cpu_seconds(plan.server_pid), time.perf_counter()
     await asyncio.sleep(max(0.0, end_s - time.perf_counter()))
     load.seconds = time.perf_counter() - from_s
-    load.server_cpu_s = cpu_seconds(plan.server_pid) - cpu_s
+    after = cpu_seconds(plan.server_pid)
+    load.server_user_s, load.server_system_s = after[0] - before[0], after[1] - before[1]
     for transport in transports:
         transport.abort()
     assert load.answers, "the server answered nothing"
@@ -123,10 +126,10 @@ async def drive(plan: Plan, requests: Requests) -> Load:
     return load
 
 
-def cpu_seconds(pid: int) -> float:
-    """Return the CPU time that a process has used."""
+def cpu_seconds(pid: int) -> tuple[float, float]:
+    """Return the CPU time that a process has used, its own and the kernel's for it."""
     after_name = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(after_name[11]) + int(after_name[12])) / TICKS_A_SECOND
+    return int(after_name[11]) / TICKS_A_SECOND, int(after_name[12]) / TICKS_A_SECOND
 
 
 def post(path: str, body: bytes, headers: bytes = b"") -> bytes:

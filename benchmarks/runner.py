@@ -7,7 +7,7 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 
@@ -65,7 +65,10 @@ def run_size(folder: str, size: str, options: Options) -> list[Series]:
     Raises:
         Disagreement: two contenders answered differently.
     """
-    fresh: bool = getattr(workload_of(folder), "FRESH", False)
+    workload = workload_of(folder)
+    fresh: bool = getattr(workload, "FRESH", False)
+    most: int = getattr(workload, "REPETITIONS", {}).get(size, options.repetitions)
+    options = replace(options, repetitions=min(most, options.repetitions))
     entered = [
         name
         for name in contenders(folder)
@@ -102,7 +105,8 @@ def compare(folder: str, size: str, series: Sequence[Series]) -> None:
 def _run_interleaved(
     folder: str, size: str, names: Sequence[str], options: Options
 ) -> list[Series]:
-    series, processes = [], []
+    series: list[Series] = []
+    processes: list[ContenderProcess] = []
     try:
         processes.extend(ContenderProcess(folder, name, size, options.seed) for name in names)
         for name, process in zip(names, processes, strict=True):

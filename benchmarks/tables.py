@@ -23,8 +23,7 @@ def print_sizes(workload: ModuleType, results: Results) -> None:
         for place, metric in enumerate(workload.METRICS):
             if place == 0 or any(one.measured(metric.name) for one in series):
                 _print_table(workload, size, series, metric)
-    for metric in workload.METRICS:
-        _print_growth(results, metric)
+    _print_growth(results, workload.METRICS[0])
 
 
 def _print_table(workload: ModuleType, size: str, series: Sequence[Series], metric: Metric) -> None:

@@ -135,7 +135,7 @@ WAKE_RETRY_MS = 250
 TITLE_CHARS_MAX = 300
 # Events kept to put a late one among them; beyond, what is late only counts until new ones are there.
 # test_many_events_at_once_end_the_order_window
-TAIL_EVENTS_MAX = 200
+TAIL_EVENTS_MAX = 64
 # Characters of all text attributes of a session together; a text beyond is dropped and counted.
 # test_attributes_are_bounded_in_number_and_in_sum
 ATTRIBUTE_CHARS_MAX = 8_000

@@ -27,6 +27,7 @@ REFERENCE = "memory"
 METRICS = (
     Metric("rate", "requests/s"),
     Metric("cpu_us", "us of the server's CPU a request", "less"),
+    Metric("system_us", "us of it in the kernel", "less"),
     Metric("p50_ms", "ms", "less"),
     Metric("p99_ms", "ms", "less"),
 )

@@ -4,6 +4,7 @@ python -m benchmarks.ingest.plain_server bare|thin PORT
 """
 
 import asyncio
+import shutil
 import sys
 
 import uvicorn
@@ -62,6 +63,8 @@ async def _thin() -> Thin:
     folder = workspace_folder({}, "memory:", "D0")
     config = load_config(folder / "opportune.toml", {}, {})
     parts = await assemble(config, clock=SystemClock())
+    # The server ends by a signal, after which nothing would remove its folder.
+    shutil.rmtree(folder)
     return Thin(parts.app.services)
 
 

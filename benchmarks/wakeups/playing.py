@@ -8,6 +8,9 @@ from typing import Protocol
 from benchmarks.outcome import Outcome
 from benchmarks.wakeups.workload import Fired, Workload, now_of, resident_bytes
 
+WEIGHED_TICKS = 500
+"""Moves leave entries behind that no longer count: their weight is looked at so often."""
+
 
 class Pending(Protocol):
     """All pending wake-ups, one a visitor."""
@@ -20,14 +23,14 @@ class Pending(Protocol):
 
 
 def play(workload: Workload, make: Callable[[], Pending]) -> Outcome:
-    """Arm everybody, weigh that, and then let the ticks pass."""
+    """Arm everybody, then let the ticks pass; the heaviest moment counts."""
     gc.collect()
     before = resident_bytes()
     pending = make()
     arm, fire = pending.arm, pending.fire
     for visitor, due_ms in enumerate(workload.first_ms):
         arm(visitor, due_ms)
-    bytes_each = (resident_bytes() - before) / len(workload.first_ms)
+    heaviest = resident_bytes()
     fired = Fired()
     passed_s = 0.0
     for tick, (who, due) in enumerate(workload.ticks):
@@ -38,10 +41,12 @@ def play(workload: Workload, make: Callable[[], Pending]) -> Outcome:
         found = fire(now_ms)
         passed_s += time.perf_counter() - began
         fired.tick(found)
+        if tick % WEIGHED_TICKS == 0:
+            heaviest = max(heaviest, resident_bytes())
     values = {
         "us_each": passed_s / workload.moves * 1e6,
         "fires_a_move": fired.count / workload.moves,
     }
     if len(workload.first_ms) >= 10_000:
-        values["bytes_each"] = bytes_each
+        values["bytes_each"] = (heaviest - before) / len(workload.first_ms)
     return Outcome(workload.moves, passed_s, {"fired": fired.digest()}, values)
