@@ -87,8 +87,10 @@ def run(seed: int, pairs: int, jobs: int) -> Findings:
     with ProcessPoolExecutor(jobs) as pool:
         for findings in pool.map(partial(look_at, seed), _batches(pairs)):
             total.add(findings)
-            bad = len(total.disagreements)
-            print(f"\r{total.pairs} of {pairs} pairs, {bad} disagreements", end="", file=sys.stderr)
+            if sys.stderr.isatty():
+                bad = len(total.disagreements)
+                line = f"\r{total.pairs} of {pairs} pairs, {bad} disagreements"
+                print(line, end="", file=sys.stderr)
     print(file=sys.stderr)
     return total
 
