@@ -51,7 +51,7 @@ from engine.stores.head import (
 from engine.stores.hints import Hints
 from engine.stores.memory_journal import NO_RECORD, MemoryJournal
 from engine.stores.memory_sweep import sweep
-from engine.stores.memory_tables import Alias, Record, Tables
+from engine.stores.memory_tables import Alias, KeptProfile, Record, Tables
 from engine.wakeups import Wheel
 
 
@@ -157,7 +157,8 @@ class MemoryStore:
     async def visitor(self, workspace: str, visitor: str) -> VisitorRecord | None:
         """See `Store.visitor`."""
         self._check_open()
-        return self._tables.profiles.get((workspace, visitor))
+        found = self._tables.profile(workspace, visitor)
+        return None if found is None else VisitorRecord(found.version, found.profile)
 
     async def resolve(
         self, alias: str, fresh: SessionRef, *, ended: str | None = None
@@ -284,9 +285,8 @@ class MemoryStore:
             record.slot, newest, head.version, now_ms, commit.entry
         )
         if commit.profile is not None:
-            key = (ref.workspace, ref.visitor)
-            tables.profiles[key] = VisitorRecord(head.profile_version, commit.profile)
-            tables.profile_times[key] = now_ms
+            of_one = tables.profiles.setdefault(ref.workspace, {})
+            of_one[ref.visitor] = KeptProfile(head.profile_version, commit.profile, now_ms)
         if commit.messages:
             fresh = enumerate(commit.messages, head.first_offset)
             added = tuple(StoredMessage(offset, m.id, m.body) for offset, m in fresh)
@@ -313,7 +313,7 @@ class MemoryStore:
 
     def _loaded(self, ref: SessionRef) -> Loaded:
         record = self._tables.session(ref)
-        profile = self._tables.profiles.get((ref.workspace, ref.visitor))
+        profile = self._tables.profile(ref.workspace, ref.visitor)
         version, body = (0, None) if profile is None else (profile.version, profile.profile)
         if record is None:
             return loaded(NO_HEAD, None, version, body)

@@ -61,10 +61,13 @@ def _sweep_decisions(tables: Tables, before_ms: int) -> int:
 
 
 def _sweep_profiles(tables: Tables, before_ms: int) -> int:
-    old = [key for key, at_ms in tables.profile_times.items() if at_ms <= before_ms]
-    for key in old:
-        del tables.profiles[key], tables.profile_times[key]
-    return len(old)
+    count = 0
+    for of_one in tables.profiles.values():
+        old = [visitor for visitor, kept in of_one.items() if kept.at_ms <= before_ms]
+        for visitor in old:
+            del of_one[visitor]
+        count += len(old)
+    return count
 
 
 def _is_over(record: Record, ended_before_ms: int) -> bool:

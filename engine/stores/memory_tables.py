@@ -7,7 +7,6 @@ from engine.stores.base import (
     Idempotency,
     SessionRef,
     StoredMessage,
-    VisitorRecord,
 )
 from engine.stores.head import NO_HEAD, Head, decode_head, encode_head
 from engine.stores.memory_journal import NO_RECORD, MemoryJournal
@@ -34,6 +33,14 @@ class Record(msgspec.Struct, gc=False):
         return decode_head(self.encoded_head)
 
 
+class KeptProfile(msgspec.Struct, frozen=True, gc=False):
+    """A visitor's profile, its version, and when it was written."""
+
+    version: int
+    profile: bytes
+    at_ms: int
+
+
 class Alias(msgspec.Struct, frozen=True, gc=False):
     """The session that a client's own id stands for, and since when."""
 
@@ -50,8 +57,9 @@ class Tables:
         self.sessions: dict[str, dict[str, Record]] = {}
         self.records: list[Record] = []
         self.free_slots: list[int] = []
-        self.profiles: dict[tuple[str, str], VisitorRecord] = {}
-        self.profile_times: dict[tuple[str, str], int] = {}
+        # By workspace, then visitor: a dict of texts and of values without references is never visited
+        # by the garbage collector, and a key of two texts would weigh as much as the profile.
+        self.profiles: dict[str, dict[str, KeptProfile]] = {}
         self.aliases: dict[tuple[str, str], Alias] = {}
         self.ids: dict[tuple[str, str], SessionRef] = {}
         self.seen: dict[tuple[str, str], dict[int, int]] = {}
@@ -88,8 +96,13 @@ class Tables:
 
     def profile_version(self, workspace: str, visitor: str) -> int:
         """See `Ledger.profile_version`."""
-        found = self.profiles.get((workspace, visitor))
+        found = self.profile(workspace, visitor)
         return 0 if found is None else found.version
+
+    def profile(self, workspace: str, visitor: str) -> KeptProfile | None:
+        """Find a visitor's profile."""
+        of_one = self.profiles.get(workspace)
+        return None if of_one is None else of_one.get(visitor)
 
     def known(self, ref: SessionRef, ids: tuple[int, ...]) -> tuple[int, ...]:
         """See `Ledger.known`."""
