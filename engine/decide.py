@@ -105,12 +105,15 @@ def next_wake_ms(session: Session, verdict_wake_ms: int, now_ms: int) -> int:
     if silence is not None and wake_ms != NEVER_MS:
         # A tab that falls silent only stops clocks: it matters when something else is waited for.
         wake_ms = min(wake_ms, max(silence[0], now_ms + 1))
-    return wake_ms if wake_ms == NEVER_MS else max(wake_ms, now_ms + 1)
+    return wake_ms if wake_ms > now_ms else now_ms + 1
 
 
 def _reopening(gates: list[Gate]) -> int:
     """Return when the last of the closed gates opens; 0 when none is closed."""
-    return max((gate.reopens_ms for gate in gates), default=0)
+    latest_ms = 0
+    for gate in gates:
+        latest_ms = max(latest_ms, gate.reopens_ms)
+    return latest_ms
 
 
 def _place(gate: Gate) -> int:

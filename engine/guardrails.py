@@ -116,19 +116,19 @@ def visitor_zone(program: Program, session: Session) -> ZoneInfo:
 
 def _quiet(program: Program, session: Session, now_ms: int) -> list[Gate]:
     for hours in program.checked.policy.quiet:
-        tz = _clock_zone(program, session, hours)
-        if watch(hours, tz.key).is_inside(now_ms):
-            return [Gate("quiet", watch(hours, tz.key).changes_ms)]
+        clock = watch(hours, _clock_zone(program, session, hours).key)
+        if clock.is_inside(now_ms):
+            return [Gate("quiet", clock.changes_ms)]
     return []
 
 
 def _during(program: Program, rule: RulePlan, session: Session, now_ms: int) -> list[Gate]:
     starts: list[int] = []
     for hours in rule.during:
-        tz = _clock_zone(program, session, hours)
-        if watch(hours, tz.key).is_inside(now_ms):
+        clock = watch(hours, _clock_zone(program, session, hours).key)
+        if clock.is_inside(now_ms):
             return []
-        starts.append(watch(hours, tz.key).changes_ms)
+        starts.append(clock.changes_ms)
     return [Gate("during", min(starts))]
 
 

@@ -41,7 +41,8 @@ def take_event(program: Program, session: Session, event: Event, now_ms: int) ->
         session.values_rejected += _fold_at(program, state, event)
     else:
         _insert(program, session, slim)
-    if len(session.tail) > TAIL_EVENTS_MAX or text_chars(slim) > TAIL_TEXT_CHARS_MAX:
+    has_text = slim.properties or slim.attributes
+    if len(session.tail) > TAIL_EVENTS_MAX or (has_text and text_chars(slim) > TAIL_TEXT_CHARS_MAX):
         restart_order(session)
 
 
@@ -112,7 +113,10 @@ def _insert(program: Program, session: Session, event: Event) -> None:
 
 
 def _fold_at(program: Program, state: State, event: Event) -> int:
-    at_ms = max(event.at_ms, state.clock_ms)
+    at_ms = max(state.clock_ms, event.at_ms)
+    if not program.has_held:
+        state.clock_ms = at_ms
+        return apply_event(program, state, event)
     program.approach(state, at_ms)
     rejected = apply_event(program, state, event)
     program.observe(state, at_ms)

@@ -9,7 +9,7 @@ import msgspec
 from engine.decide import decide, next_wake_ms
 from engine.effect import Effect, Ground, withdraw
 from engine.effects import EFFECTIVE_EVENTS, MESSAGE_EVENTS, admit, take_effect
-from engine.events import Event
+from engine.events import Event, Scalar
 from engine.late import take_event
 from engine.limits import MESSAGES_MAX
 from engine.offers import Offer, release_held, take_offer
@@ -82,8 +82,9 @@ def step(
         secret: signs message and decision ids, so that a decision taken again has the same ids.
     """
     ground = Ground(program, session, profile, secret, Effect())
-    if isinstance(given, _WITH_AGENTS):
-        _note_agents(ground, given.agents_online, given.now_ms)
+    if isinstance(given, _WITH_AGENTS) and _agents_changed(session, given.agents_online):
+        online: dict[str, Scalar] = {"agents_online": given.agents_online}
+        _take_own(ground, Event("", "context", given.now_ms, attributes=online))
     match given:
         case Arrived():
             _take_events(ground, given)
@@ -106,9 +107,10 @@ def step(
 
 
 def _look(ground: Ground, now_ms: int) -> None:
-    """Bring the session's held conditions to an instant."""
+    """Bring the session's held conditions, and its clock, to an instant."""
     state = ground.session.state
-    ground.program.advance(state, max(now_ms, state.clock_ms))
+    if now_ms > state.clock_ms:
+        ground.program.advance(state, now_ms)
 
 
 def _take_events(ground: Ground, given: Arrived) -> None:
@@ -158,10 +160,9 @@ def _hide_silent_tabs(ground: Ground, now_ms: int) -> None:
         state = ground.session.state
 
 
-def _note_agents(ground: Ground, agents: int, now_ms: int) -> None:
-    """Let a change of the number of agents online be an event, so that it is part of the fold."""
-    if ground.session.state.attrs.get("agents_online", 0) != agents:
-        _take_own(ground, Event("", "context", now_ms, attributes={"agents_online": agents}))
+def _agents_changed(session: Session, agents: int) -> bool:
+    """Tell whether the number of agents online is news: then it is an event, part of the fold."""
+    return session.state.attrs.get("agents_online", 0) != agents
 
 
 def _take_own(ground: Ground, event: Event) -> None:

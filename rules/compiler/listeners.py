@@ -41,6 +41,9 @@ class Listeners:
         functions = page.folds.get(event)
         if functions is None:
             functions = page.folds[event] = self.in_order(event, page.bits)
+        if name in self._checked.events:
+            # Known names are few; those that visitors make up must not fill the page's memory.
+            page.folds[name] = functions
         return functions
 
     def in_order(self, name: str, page_bits: int) -> tuple[Folder, ...]:
