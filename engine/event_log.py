@@ -1,6 +1,5 @@
-"""The event log of API.md 8.5: JSON Lines, also gzipped, in the order of receipt."""
+"""The event log of API.md 8.5: JSON Lines, in the order of receipt."""
 
-import gzip
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -8,8 +7,6 @@ import msgspec
 
 from engine.events import Event, Origin, Scalar
 from engine.signals import language_name
-
-_GZIP_MAGIC = b"\x1f\x8b"
 
 
 class LogPage(msgspec.Struct, frozen=True):
@@ -57,11 +54,6 @@ class LogRefused(Exception):  # it says what happened, as its siblings do
 
 
 _decoder = msgspec.json.Decoder(LogLine)
-
-
-def unzipped(body: bytes) -> bytes:
-    """Return the text of a log, whether it came gzipped or not."""
-    return gzip.decompress(body) if body.startswith(_GZIP_MAGIC) else body
 
 
 def read_log(lines: Iterable[bytes]) -> Iterator[Logged]:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import assert_never
 
-from engine.clock import Stopwatch
 from engine.expectations import expectation_problem
 from engine.message import Message, QuickReply
 from engine.rehearsal import Rehearsal, Setting
@@ -45,7 +44,6 @@ class TestOutcome:
     passed: bool
     message: str
     visitor_ms: int
-    duration_ms: float
 
 
 def run_tests(program: Program) -> Iterator[TestOutcome]:
@@ -57,7 +55,6 @@ def run_tests(program: Program) -> Iterator[TestOutcome]:
 
 def run_test(program: Program, test: Test) -> TestOutcome:
     """Run one test up to the first step that does not hold."""
-    watch = Stopwatch()
     rehearsal = Rehearsal(program, _setting(program, test.givens))
     at_ms = 0
     for step in test.steps:
@@ -68,10 +65,8 @@ def run_test(program: Program, test: Test) -> TestOutcome:
         else:
             problem = _happen(rehearsal, step.what, at_ms, 0)
         if problem:
-            return TestOutcome(
-                test.name.value, step.span, False, problem, at_ms, watch.elapsed_ms()
-            )
-    return TestOutcome(test.name.value, test.span, True, "", at_ms, watch.elapsed_ms())
+            return TestOutcome(test.name.value, step.span, False, problem, at_ms)
+    return TestOutcome(test.name.value, test.span, True, "", at_ms)
 
 
 def wire_value(literal: Literal) -> str | int | float | bool:

@@ -161,7 +161,7 @@ class AlwaysConflicts(MemoryStore):
 
 
 async def test_endless_conflicts_end_as_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "CONFLICT_PAUSE_MS", (0.0, 0.0))
+    monkeypatch.setattr("engine.stepper.CONFLICT_PAUSE_MS", (0.0, 0.0))
     async with world(HELP) as shop:
         store = AlwaysConflicts(shop.clock.now_ms)
         shop.runtime._stepper._store = store

@@ -9,8 +9,8 @@ import pytest
 from engine.errors import StoreUnavailable
 from engine.replay import replay_journal
 from engine.runtime_types import ClientContext, Draft, Offered, Opening, Refused
-from engine.stores.base import SessionRef
-from engine.stores.codec import JournalEntry, decode_entry, row_digest
+from engine.stores.base import DecisionFilter, SessionRef
+from engine.stores.codec import JournalEntry, decode_entry, decode_row, row_digest
 from tests.engine.world import HELP, SECRET, START_MS, World, program_of, world
 
 pytestmark = pytest.mark.anyio
@@ -158,6 +158,18 @@ async def test_a_live_run_and_the_replay_of_its_journal_decide_the_same(shop: Wo
         assert tuple(row_digest(row) for row in rows) == entry.digests
         decided += len(rows)
     assert decided >= 2
+
+
+async def test_the_ledger_tells_what_was_decided_and_why(shop: World) -> None:
+    ref = await shop.session()
+    await shop.view(ref, "/pricing")
+    await shop.wait(60_000)
+    page = await shop.store.decisions("w", DecisionFilter(session=ref.session))
+    (row,) = [decode_row(found.line.body) for found in page.decisions]
+    assert (row.at_ms, row.rule, row.outcome, row.reason) == (
+        START_MS + 45_000, "help", "sent", "fired",
+    )  # fmt: skip
+    assert row.why == "help spoke on /pricing: 45 s"
 
 
 async def test_a_replay_under_other_rules_does_not_decide_the_same(shop: World) -> None:
