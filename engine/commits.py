@@ -1,16 +1,27 @@
 """A step as one atomic commit: the new state, the journal entry, and everything the step added."""
 
+from datetime import UTC, datetime
+
 import msgspec
 
+from engine.causes import encode_cause
 from engine.effect import Effect
 from engine.hot import HotSession
+from engine.offers import Offer
 from engine.session import Session
 from engine.step import Input
-from engine.stores.base import Commit, DecisionLine, NewMessage, SessionRef
+from engine.stores.base import (
+    Commit,
+    Count,
+    DecisionLine,
+    NewMessage,
+    SessionRef,
+    StoredCause,
+)
 from engine.stores.codec import (
     JournalEntry,
     encode_entry,
-    encode_message,
+    encode_item,
     encode_profile,
     encode_row,
     encode_session,
@@ -54,17 +65,29 @@ def commit_of(program: Program, hot: HotSession, prepared: Prepared, taken: Take
         fired_ms=prepared.fired_ms,
         engagement_epoch=session.epoch,
         spend=effect.spend,
-        cap=_cap(program, session) if effect.spend else 1,
+        cap=_cap(program, session, taken.given) if effect.spend else 1,
         give_back=effect.give_back if session.epoch == taken.epoch_before else 0,
-        messages=tuple(NewMessage(m.id, encode_message(m)) for m in effect.messages),
+        messages=tuple(NewMessage(item.id, encode_item(item)) for item in effect.items),
         seen=prepared.seen,
-        ids=_ids(session, effect),
+        ids=_ids(effect),
         decisions=tuple(
             DecisionLine(row.id, row.at_ms, row.rule, row.outcome, encode_row(row))
             for row in effect.rows
         ),
+        causes=tuple(
+            StoredCause(cause.id, cause.workspace, cause.visitor, encode_cause(cause))
+            for cause in effect.causes
+        ),
+        counts=_counts(effect, taken.given.now_ms),
         closed=session.closed,
     )
+
+
+def _counts(effect: Effect, now_ms: int) -> tuple[Count, ...]:
+    if not effect.counts:
+        return ()
+    day = datetime.fromtimestamp(now_ms / 1_000, UTC).date().isoformat()
+    return tuple(Count(day, name, number) for name, number in effect.counts.items())
 
 
 def _entry(program: Program, session: Session, prepared: Prepared, taken: Taken) -> JournalEntry:
@@ -79,9 +102,11 @@ def _entry(program: Program, session: Session, prepared: Prepared, taken: Taken)
     )
 
 
-def _cap(program: Program, session: Session) -> int:
+def _cap(program: Program, session: Session, given: Input) -> int:
     """Return the room of the session's cap in this epoch, counted as the store counts it."""
     room = 1 << 30
+    if isinstance(given, Offer) and "frequency_cap" in given.draft.override:
+        return room
     for cap in program.checked.policy.caps:
         if cap.scope != "session":
             continue
@@ -98,11 +123,12 @@ def _cap(program: Program, session: Session) -> int:
     return room
 
 
-def _ids(session: Session, effect: Effect) -> tuple[str, ...]:
-    if not effect.messages and not effect.rows:
+def _ids(effect: Effect) -> tuple[str, ...]:
+    if not effect.items and not effect.rows and not effect.began:
         return ()
     ids = [message.id for message in effect.messages]
     ids.extend(row.message for row in effect.rows if row.message and row.message not in ids)
-    if any(message.author == "visitor" for message in effect.messages):
-        ids.append(session.conversation)
+    ids.extend(row.id for row in effect.rows)
+    if effect.began:
+        ids.append(effect.began)
     return tuple(ids)

@@ -5,19 +5,25 @@ These never run backwards: a late event can engage a visitor now, but takes no m
 
 import msgspec
 
+from engine.causes import VoiceStarted
+from engine.conversations.lifecycle import card_of, converse, hand_over, updated
+from engine.conversations.quick_replies import act_on
+from engine.conversations.words import engage, visitor_said
 from engine.effect import Ground
 from engine.events import Event
-from engine.ids import derived_id
-from engine.limits import SESSION_MESSAGES_KEPT
 from engine.message import Message, QuickReply
 from engine.session import Session
+from engine.telling import moved, tell
 
 ENGAGING_EVENTS: frozenset[str] = frozenset({"visitor_message", "voice_started"})
 CHAT_EVENTS: frozenset[str] = frozenset({"visitor_message", "voice_started", "agent_message"})
+SERVER_EVENTS: frozenset[str] = frozenset(
+    {"handoff_requested", "quote_requested", "appointment_scheduled"}
+)
 MESSAGE_EVENTS: frozenset[str] = frozenset(
     {"message_displayed", "message_read", "message_dismissed", "reply_clicked"}
 )
-EFFECTIVE_EVENTS: frozenset[str] = CHAT_EVENTS | MESSAGE_EVENTS
+EFFECTIVE_EVENTS: frozenset[str] = CHAT_EVENTS | MESSAGE_EVENTS | SERVER_EVENTS
 """Events that do more than the fold."""
 
 
@@ -40,7 +46,7 @@ def admit(session: Session, event: Event) -> Event | None:
         return None
     if event.name == "message_dismissed" and message.outcome is not None:
         return None
-    if event.name == "message_read" and message.status == "read":
+    if event.name == "message_read" and (message.status == "read" or not message.offset):
         return None
     return _with_rule(event, message)
 
@@ -51,90 +57,94 @@ def take_effect(ground: Ground, event: Event) -> None:
         ground.effect.profile_changed = True
         ground.profile.chat_ms = max(ground.profile.chat_ms, event.at_ms)
     if event.name in ENGAGING_EVENTS:
-        engage(ground, event.at_ms)
+        engage(ground, event.at_ms, str(event.properties.get("conversation", "")))
     if event.name == "visitor_message":
-        _say(ground, event, str(event.properties.get("text", "")))
+        visitor_said(ground, event, str(event.properties.get("text", "")))
     elif event.name in MESSAGE_EVENTS:
         message = ground.session.message(str(event.properties["message_id"]))
         assert message is not None, "an event about an unknown message was admitted"
         _message_effect(ground, message, event)
+    elif not event.from_browser:
+        _server_effect(ground, event)
 
 
-def engage(ground: Ground, at_ms: int) -> None:
-    """Note an engagement: a conversation begins, and after a proactive message a new epoch."""
-    session = ground.session
-    converse(session, ground.secret)
-    session.engaged_ms = max(session.engaged_ms, at_ms)
-    if any(m.kind == "proactive" and m.epoch == session.epoch for m in session.messages):
-        session.epoch += 1
+def reply_of(message: Message, value: str) -> QuickReply | None:
+    """Find a quick reply of a message by its value."""
+    return next((reply for reply in message.replies if reply.value == value), None)
 
 
-def converse(session: Session, secret: bytes) -> None:
-    """Give a session its conversation, once."""
-    if not session.conversation:
-        session.conversation = derived_id("conv", secret, session.workspace, session.id)
-
-
-def append_message(ground: Ground, message: Message) -> None:
-    """Give a message the session's next offset, for the visitor to see.
-
-    The store keeps it; the session keeps, without its words, what a visitor can still answer.
-    """
-    session = ground.session
-    session.offset += 1
-    message.offset = session.offset
-    ground.effect.messages.append(message)
-    if message.kind == "proactive" or message.replies:
-        session.messages = [known for known in session.messages if known.id != message.id]
-        session.messages.append(msgspec.structs.replace(message, text=""))
-    answerable = [known for known in session.messages if known.kind == "chat"]
-    if len(answerable) > SESSION_MESSAGES_KEPT:
-        session.messages.remove(answerable[0])
+def _server_effect(ground: Ground, event: Event) -> None:
+    """Take what a server says happened in the conversation; a browser's word is a fact for rules alone."""
+    topic = event.properties.get("topic")
+    match event.name:
+        case "voice_started":
+            talk = converse(ground, event.at_ms, "widget", "voice")
+            talk.channel = "voice"
+            number = str(event.properties.get("number", ""))
+            tell(ground, event.at_ms, VoiceStarted(card_of(ground, event.at_ms), number), event.id)
+        case "handoff_requested":
+            hand_over(ground, event.at_ms, topic if isinstance(topic, str) else "")
+        case "appointment_scheduled":
+            talk = converse(ground, event.at_ms, "widget")
+            talk.appointment = str(event.properties.get("appointment_id", event.id))
+            updated(ground, event.at_ms, "appointment")
+        case "quote_requested":
+            updated(ground, event.at_ms, "quote")
+        case _:
+            return
 
 
 def _message_effect(ground: Ground, message: Message, event: Event) -> None:
     match event.name:
         case "message_displayed":
-            message.displayed_ms = event.at_ms
-            if message.status == "sent":
-                message.status = "delivered"
+            _display(ground, message, event.at_ms)
         case "message_read":
+            _display(ground, message, event.at_ms)
             message.status = "read"
             message.read_ms = event.at_ms
+            moved(ground, message, "read", event.at_ms)
         case "message_dismissed":
             _dismiss(ground, message, event.at_ms)
         case _:
             _click(ground, message, event)
 
 
+def _display(ground: Ground, message: Message, at_ms: int) -> None:
+    """Note that a message came on screen, once; its words are kept no longer than they are told."""
+    if message.displayed_ms >= 0:
+        return
+    message.displayed_ms = at_ms
+    if message.status == "sent":
+        message.status = "delivered"
+    moved(ground, message, "displayed", at_ms)
+    message.text = ""
+
+
 def _click(ground: Ground, message: Message, event: Event) -> None:
     reply = reply_of(message, str(event.properties.get("value", "")))
     assert reply is not None, "a click on an unknown reply was admitted"
     message.clicked = reply.value
-    message.status = "read"
-    if message.displayed_ms < 0:
-        message.displayed_ms = event.at_ms
     if reply.action == "dismiss":
         _dismiss(ground, message, event.at_ms)
         return
+    _display(ground, message, event.at_ms)
+    message.status = "read"
     message.outcome = "replied"
+    moved(ground, message, "replied", event.at_ms)
     ground.effect.profile_changed = True
     ground.profile.chat_ms = max(ground.profile.chat_ms, event.at_ms)
-    engage(ground, event.at_ms)
-    _say(ground, event, reply.text, answer_to=reply.value)
+    engage(ground, event.at_ms, str(event.properties.get("conversation", "")))
+    words = visitor_said(ground, event, reply.text, (message, reply))
+    act_on(ground, message, reply, words)
 
 
 def _dismiss(ground: Ground, message: Message, at_ms: int) -> None:
+    _display(ground, message, at_ms)
     message.outcome = "dismissed"
+    message.status = "read" if message.clicked else message.status
     ground.effect.profile_changed = True
-    if message.displayed_ms < 0:
-        message.displayed_ms = at_ms
     ground.profile.dismissed_ms = max(ground.profile.dismissed_ms, at_ms)
-
-
-def reply_of(message: Message, value: str) -> QuickReply | None:
-    """Find a quick reply of a message by its value."""
-    return next((reply for reply in message.replies if reply.value == value), None)
+    moved(ground, message, "dismissed", at_ms)
 
 
 def _admit_click(message: Message, event: Event) -> Event | None:
@@ -152,18 +162,3 @@ def _with_rule(event: Event, message: Message) -> Event:
     properties = dict(event.properties)
     properties.update(rule=message.rule, variant=message.variant)
     return msgspec.structs.replace(event, properties=properties)
-
-
-def _say(ground: Ground, event: Event, text: str, answer_to: str = "") -> None:
-    session = ground.session
-    message = Message(
-        id=derived_id("msg", ground.secret, session.workspace, session.id, event.id),
-        text=text,
-        sent_ms=event.at_ms,
-        author="visitor",
-        kind="chat",
-        epoch=session.epoch,
-        client_id=str(event.properties.get("client_id", "")),
-        answer_to=answer_to,
-    )
-    append_message(ground, message)

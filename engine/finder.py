@@ -40,10 +40,11 @@ class Finder:
             ref = await self._store.find(workspace, alias)
         if ref is not None and not await self._has_ended(ref):
             return self._remember(place, ref)
-        fresh = SessionRef(workspace, self._visitor(place, visitor), self._ids.make("chat"))
+        fresh = SessionRef(workspace, await self._visitor(place, visitor), self._ids.make("chat"))
         ref = await self._store.resolve(alias, fresh)
         if ref != fresh and await self._has_ended(ref):
-            fresh = SessionRef(workspace, visitor or ref.visitor, fresh.session)
+            owner = await self.owner(workspace, visitor or ref.visitor)
+            fresh = SessionRef(workspace, owner, fresh.session)
             ref = await self._store.resolve(alias, fresh, ended=ref.session)
         return self._remember(place, ref)
 
@@ -51,23 +52,51 @@ class Finder:
         """Return a session by its `chat_…` id or a client's own id, ended ones too."""
         if session_id.startswith(_SERVER_PREFIX):
             return await self._store.find(workspace, session_id)
+        ref = self._aliases.get((workspace, session_id))
+        if ref is not None and not await self._has_ended(ref):
+            return ref
         return await self._store.find_alias(workspace, session_id)
 
-    async def latest(self, workspace: str, visitor: str, source: str = "") -> SessionRef | None:
-        """Return a visitor's newest session that has not ended, on one site when it is given."""
+    async def owner(self, workspace: str, visitor: str) -> str:
+        """Return the visitor whose sessions a visitor's id makes: the known one that it turned out to be."""
         record = await self._store.visitor(workspace, visitor)
         if record is None:
+            return visitor
+        return decode_profile(record.profile).merged_into or visitor
+
+    async def latest(self, workspace: str, visitor: str, source: str = "") -> SessionRef | None:
+        """Return a visitor's newest session that has not ended, on one site when it is given.
+
+        A merged visitor's are those of the known one, whose list has the merged ones' too.
+        """
+        owner = await self.owner(workspace, visitor)
+        record = await self._store.visitor(workspace, owner)
+        if record is None:
             return None
-        for session_id in reversed(decode_profile(record.profile).sessions):
-            ref = SessionRef(workspace, visitor, session_id)
+        profile = decode_profile(record.profile)
+        for session_id in reversed(profile.sessions):
+            ref = SessionRef(workspace, owner, session_id)
+            if profile.identities:
+                # A session from before a merge is kept under the visitor's older id.
+                ref = await self._store.find(workspace, session_id) or ref
             session = await self._stepper.peek(ref)
             if session is None or (source and session.source != source):
                 continue
-            return None if is_ended(session, self._clock.now_ms()) else ref
+            if session.talk is not None and session.talk.agent_session:
+                # A call with an agent is no place for what a website has to say.
+                continue
+            if not is_ended(session, self._clock.now_ms()):
+                return ref
+            if not profile.identities:
+                # One list is in the order of time: what stands before an ended session ended before.
+                return None
         return None
 
-    def _visitor(self, place: tuple[str, str], visitor: str | None) -> str:
-        return visitor or derived_id("vis", self._secret, *place)
+    async def _visitor(self, place: tuple[str, str], visitor: str | None) -> str:
+        # An id that is derived from a new alias belongs to nobody yet: there is nothing to ask for.
+        if visitor is None:
+            return derived_id("vis", self._secret, *place)
+        return await self.owner(place[0], visitor)
 
     async def _has_ended(self, ref: SessionRef) -> bool:
         session = self._stepper.session_in_hand(ref) or await self._stepper.peek(ref)

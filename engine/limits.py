@@ -149,6 +149,33 @@ TAIL_TEXT_CHARS_MAX = 4_000
 # test_only_the_strongest_rules_of_a_page_are_looked_at_for_the_nearest
 CLOSEST_RULES_MAX = 8
 
+# --- what a store keeps beside sessions ---
+# Sessions and documents in one slice of a list (rows); more are asked for from below the last one.
+SESSIONS_ROWS_MAX = 500  # test_a_slice_of_sessions_is_limited
+DOCS_ROWS_MAX = 500  # test_a_slice_of_documents_is_limited
+CAUSES_ROWS_MAX = 1_024  # test_causes_are_read_in_slices
+# Causes that nobody has settled; over it what has causes is refused with `StoreUnavailable("none")`,
+# everything else goes on. test_when_too_many_causes_wait_only_what_has_causes_is_refused
+CAUSES_LEN_MAX = 100_000
+# How long a taken place is kept that nobody gives back, in milliseconds.
+# test_a_place_is_forgotten_long_after_it_was_taken
+BOOKINGS_KEPT_MS = 400 * 86_400_000
+# Events of a workspace's feed; the oldest leave, a reader from before them is not recovered.
+# test_the_oldest_events_leave_the_feed
+FEED_KEPT_MAX = 1_000
+# Buckets counted in the windows of one length; the one begun longest ago begins anew.
+# test_more_buckets_than_are_counted_begin_anew
+RATE_BUCKETS_MAX = 200_000
+# Idempotency-Keys whose first use is still running; over it `StoreUnavailable("none")`.
+# test_more_keys_in_use_than_can_be_held_are_refused
+LOCKS_LEN_MAX = 100_000
+# Bytes of one answer; a longer one is not kept, so its key is free again.
+# test_an_answer_over_its_limit_is_not_kept
+ANSWER_BYTES_MAX = 512 * 1024
+# Bytes of answers that `memory:` keeps; the oldest leave.
+# test_the_memory_store_forgets_its_oldest_answers
+MEMORY_ANSWERS_BYTES_MAX = 64 * 1024 * 1024
+
 assert WAL_PASSIVE_BYTES_MAX < WAL_BYTES_MAX < DISK_FREE_BYTES_MIN
 assert BATCH_LEN_MAX <= STORE_QUEUE_LEN_MAX
 assert HISTORY_ROWS_MAX >= MESSAGES_KEPT_MAX
@@ -156,3 +183,12 @@ assert SESSION_IDLE_MS < SESSION_MS_MAX <= EVENT_AGE_MS_MAX
 assert TAB_SILENCE_MS < TAB_CLOSE_GRACE_MS < SESSION_IDLE_MS
 # Text of the state at most: attributes, one page and what is kept for late events, in UTF-8.
 assert 4 * (ATTRIBUTE_CHARS_MAX + 2 * URL_CHARS_MAX) < STATE_BYTES_MAX
+# Characters of a visitor's name, e-mail or phone that are kept; longer ones are cut.
+# test_contact_is_kept_whether_rules_declare_it_or_not
+CONTACT_CHARS_MAX = 200
+# Messages of a session that one look at its history reads; more are asked for with an offset.
+# test_a_transcript_is_read_in_pages
+TRANSCRIPT_ROWS_MAX = 100
+# Anonymous visitors merged into a known one that its profile names; the oldest leave the list.
+# test_a_profile_names_its_newest_identities
+IDENTITIES_MAX = 50

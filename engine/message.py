@@ -19,12 +19,14 @@ class QuickReply(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     payload: str = ""
 
 
-class Message(msgspec.Struct, omit_defaults=True, gc=False):
+class Message(msgspec.Struct, omit_defaults=True, gc=False, tag_field="_", tag="m"):
     """One message of a session; times are Unix milliseconds, -1 for not yet.
 
     `kind` "proactive" is a message sent before the visitor engaged in `epoch`. `rule` "" is a message of
     the API. `held_until_ms` >= 0: committed, delivered not before then. `expires_ms` is the instant at
     which it is withdrawn when not displayed. `answer_to` is the value of the reply or question answered.
+    `by` names the agent who wrote it. `model` and `tokens` tell what answered, "answers" and 0 for the
+    built-in assistant; `answer` is the `answer` block it used.
     """
 
     id: str
@@ -53,6 +55,37 @@ class Message(msgspec.Struct, omit_defaults=True, gc=False):
     campaign: str = ""
     display: Literal["card", "bubble", "open"] = "card"
     sound: bool = False
+    by: str = ""
+    model: str = ""
+    tokens: int = 0
+    answer: str = ""
+
+
+NoticeName = Literal[
+    "appointment_scheduled",
+    "session_status",
+    "handoff",
+    "message_withdrawn",
+    "message_status",
+    "action",
+]
+
+
+class Notice(msgspec.Struct, omit_defaults=True, gc=False, tag_field="_", tag="n"):
+    """Something that happened in a conversation, told to the visitor's sockets in the messages' sequence.
+
+    `data` is what the frame `event` carries (API.md 9.1).
+    """
+
+    id: str
+    name: NoticeName
+    at_ms: int
+    data: dict[str, object] = {}
+    offset: int = 0
+
+
+Item = Message | Notice
+"""What has an offset in a session's sequence."""
 
 
 def as_known(stored: Message, known: Message | None) -> Message:

@@ -14,17 +14,24 @@ def render_message(
     program: Program, plan: MessagePlan, session: Session
 ) -> tuple[str, tuple[QuickReply, ...]]:
     """Fill a rule's message and its replies with the session's attributes."""
-    attrs, symbol = session.state.attrs, program.checked.currency
+    return fill_message(program, plan, session.state.attrs)
+
+
+def fill_message(
+    program: Program, plan: MessagePlan, attributes: Mapping[str, Value]
+) -> tuple[str, tuple[QuickReply, ...]]:
+    """Fill a planned message and its replies with attributes, by their names in rules."""
+    symbol = program.checked.currency
     replies = tuple(
         QuickReply(
-            text=render(reply.text, attrs.get, symbol),
+            text=render(reply.text, attributes.get, symbol),
             value=reply.value,
             action=reply.action,
-            payload="" if reply.payload is None else render(reply.payload, attrs.get, symbol),
+            payload="" if reply.payload is None else render(reply.payload, attributes.get, symbol),
         )
         for reply in plan.replies
     )
-    return render(plan.text, attrs.get, symbol), replies
+    return render(plan.text, attributes.get, symbol), replies
 
 
 def fill_text(text: str, values: Mapping[str, Value]) -> str | None:

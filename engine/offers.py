@@ -2,9 +2,11 @@
 
 import msgspec
 
+from engine.causes import Said
+from engine.conversations.lifecycle import card_of
+from engine.conversations.words import append_message
 from engine.decision import DecisionRow, RowOutcome
-from engine.effect import Ground, withdraw
-from engine.effects import append_message
+from engine.effect import Ground
 from engine.ids import derived_id
 from engine.limits import GRANTS_MAX
 from engine.message import Message
@@ -14,6 +16,7 @@ from engine.pages import fits_page
 from engine.profile import Grant
 from engine.runtime_types import Draft, Refused
 from engine.session import Session
+from engine.telling import moved, tell, withdraw
 
 
 class Offer(msgspec.Struct, frozen=True, tag="offer", gc=False):
@@ -43,8 +46,9 @@ def take_offer(ground: Ground, offer: Offer) -> None:
     effect.offered = message
     if standing.chat:
         append_message(ground, message)
+        tell(ground, offer.now_ms, Said(card_of(ground, offer.now_ms), message), message.id)
         return
-    _grant(ground, message)
+    _grant(ground, message, held_out=standing.held_out)
     outcome, reason = _send(ground, message, standing)
     row = msgspec.structs.replace(row, outcome=outcome, reason=reason, message=message.id)
     effect.rows.append(row)
@@ -55,11 +59,14 @@ def _send(ground: Ground, message: Message, standing: Standing) -> tuple[RowOutc
     if standing.held_out:
         message.outcome = "held_out"
         ground.session.messages.append(message)
+        moved(ground, message, "held_out", message.sent_ms, "holdout")
         return "held_out", "holdout"
     if message.held_until_ms < 0:
         append_message(ground, message)
+        moved(ground, message, "sent", message.sent_ms, standing.reason)
         return "sent", standing.reason
     ground.session.messages.append(message)
+    moved(ground, message, "held", message.sent_ms, standing.reason)
     return "held", standing.reason
 
 
@@ -72,9 +79,10 @@ def release_held(ground: Ground, now_ms: int) -> None:
         if not 0 <= message.held_until_ms <= now_ms:
             continue
         if session.engaged_ms < 0 and not fits_page(ground.program, session, message):
-            withdraw(ground, message, "expired")
+            withdraw(ground, message, "expired", now_ms)
         else:
             append_message(ground, message)
+            moved(ground, message, "sent", now_ms)
 
 
 def _values(session: Session, draft: Draft) -> dict[str, str | int | float | bool]:
@@ -107,9 +115,9 @@ def _message(ground: Ground, offer: Offer, standing: Standing, text: str) -> Mes
     )
 
 
-def _grant(ground: Ground, message: Message) -> None:
+def _grant(ground: Ground, message: Message, *, held_out: bool) -> None:
     ground.session.grants_total += 1
-    grant = Grant(message.sent_ms, "", ground.session.id, message.id)
+    grant = Grant(message.sent_ms, "", ground.session.id, message.id, held_out=held_out)
     ground.profile.grants = [*ground.profile.grants, grant][-GRANTS_MAX:]
     ground.effect.spend += 1
     ground.effect.profile_changed = True

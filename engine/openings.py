@@ -1,10 +1,17 @@
 """How a session begins, when it has ended, and how the API sees it."""
 
+from engine.conversations.orders import Open
 from engine.events import Event, Scalar
 from engine.ids import Ids
 from engine.limits import LATE_MS_MAX, PROFILE_SESSIONS_MAX, SESSION_IDLE_MS, SESSION_MS_MAX
 from engine.profile import Profile
-from engine.runtime_types import ClientContext, Opening, SessionView, VisitorStatus
+from engine.runtime_types import (
+    ClientContext,
+    Opening,
+    SessionStatus,
+    SessionView,
+    VisitorStatus,
+)
 from engine.session import Session, new_session
 from engine.stores.base import SessionRef
 from rules.compiler.program import Program
@@ -48,6 +55,19 @@ def start_event(session: Session, profile: Profile, client: ClientContext) -> Ev
         properties=properties,
         attributes=attributes,
         origin="engine",
+    )
+
+
+def opening_order(opening: Opening) -> Open:
+    """Turn a session call into the order that begins its conversation."""
+    return Open(
+        origin=opening.origin,
+        channel=opening.channel,
+        contact=opening.contact,
+        custom_fields=opening.custom_fields,
+        agent_session=opening.agent_session,
+        agent_type=opening.agent_type,
+        agent_metadata=opening.agent_metadata,
     )
 
 
@@ -95,14 +115,15 @@ def first_instant(event_times_ms: list[int], now_ms: int) -> int:
     return min((at_ms for at_ms in event_times_ms if now_ms - at_ms <= LATE_MS_MAX), default=now_ms)
 
 
+def ends_ms(session: Session) -> int:
+    """Return when a session ends by itself: 30 min after its latest event, 24 h after its start."""
+    latest_ms = max(session.state.event_ms, session.start_ms)
+    return min(latest_ms + SESSION_IDLE_MS, session.start_ms + SESSION_MS_MAX)
+
+
 def is_ended(session: Session, now_ms: int) -> bool:
     """Tell whether a session is over: closed, 30 min without events, or 24 h old."""
-    latest_ms = max(session.state.event_ms, session.start_ms)
-    return (
-        session.closed
-        or now_ms - latest_ms >= SESSION_IDLE_MS
-        or now_ms - session.start_ms >= SESSION_MS_MAX
-    )
+    return session.closed or now_ms >= ends_ms(session)
 
 
 def visitor_status(session: Session, sockets: int, now_ms: int) -> VisitorStatus:
@@ -126,10 +147,11 @@ def view_of(
 ) -> SessionView:
     """Show a session as the API does."""
     url = session.state.attrs.get("page.url")
+    talk = session.talk
     return SessionView(
         ref=ref,
         source=session.source,
-        status="closed" if is_ended(session, now_ms) else "active",
+        status=status_of(session, now_ms),
         assistant=session.assistant,
         conversation=session.conversation,
         created=created,
@@ -141,7 +163,28 @@ def view_of(
         widget_made=session.made_by_widget,
         started_ms=session.start_ms,
         active_ms=max(session.state.event_ms, session.start_ms),
+        paused=talk is not None and talk.paused,
+        agent_name="" if talk is None else talk.agent_name,
+        channel="chat" if talk is None else talk.channel,
+        qualified=None if talk is None else talk.qualified,
+        closed_ms=closed_ms(session, now_ms),
+        custom_fields={} if talk is None else talk.custom_fields,
+        verified=session.verified,
     )
+
+
+def status_of(session: Session, now_ms: int) -> SessionStatus:
+    """Tell whether a session goes on, waits for its assistant, or is over."""
+    if is_ended(session, now_ms):
+        return "closed"
+    return "queued" if session.talk is not None and session.talk.queued else "active"
+
+
+def closed_ms(session: Session, now_ms: int) -> int | None:
+    """Return when a session ended, None while it goes on."""
+    if session.talk is not None and session.talk.closed_ms >= 0:
+        return session.talk.closed_ms
+    return min(ends_ms(session), now_ms) if is_ended(session, now_ms) else None
 
 
 def device_of(user_agent: str) -> str:

@@ -45,6 +45,8 @@ def stand(sight: Sight, draft: Draft) -> Standing | Refused:
     session, profile, now_ms = sight.session, sight.profile, sight.now_ms
     if not may_approach(session, profile):
         return Refused("no_consent")
+    if draft.needs_consent and profile.consent != "granted":
+        return Refused("no_consent")
     if session.engaged_ms >= 0:
         return Standing(chat=True)
     refused = _page(sight, draft) or _frequency(sight, draft)

@@ -2,6 +2,9 @@
 
 import msgspec
 
+CONTACT_NAMES = ("name", "first_name", "email", "phone")
+"""How a visitor can be addressed and reached."""
+
 
 class Grant(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One proactive message, or a held-out one, counted against caps."""
@@ -10,6 +13,8 @@ class Grant(msgspec.Struct, array_like=True, frozen=True, gc=False):
     rule: str
     session: str
     message: str
+    variant: str = ""
+    held_out: bool = False
 
 
 class Profile(msgspec.Struct, omit_defaults=True, gc=False):
@@ -17,7 +22,11 @@ class Profile(msgspec.Struct, omit_defaults=True, gc=False):
 
     `grants` hold the places of the policy's caps, oldest first; an expired message leaves them. `spent`
     is the same for the rules' own limits, and keeps expired ones. Times are Unix milliseconds, -1 before
-    the first. `arms` maps an experiment's seed to the arm that was assigned first.
+    the first. `arms` maps an experiment's seed to the arm that was assigned first. `contact` holds name,
+    first_name, email and phone as they were given, declared in rules or not.
+
+    `user` is the user id that the visitor proved, "" for an anonymous one. `merged_into` is the known
+    visitor that an anonymous one turned out to be, "" before; `identities` are the ones merged into this.
     """
 
     visitor: str
@@ -30,3 +39,12 @@ class Profile(msgspec.Struct, omit_defaults=True, gc=False):
     chat_ms: int = -1
     arms: dict[str, str] = {}
     sessions: list[str] = []
+    contact: dict[str, str] = {}
+    merged_into: str = ""
+    user: str = ""
+    identities: list[str] = []
+
+    @property
+    def is_known(self) -> bool:
+        """Tell whether the visitor proved who they are, here or as the one this is merged into."""
+        return bool(self.user or self.merged_into)

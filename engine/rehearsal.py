@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from engine.answers import best_answer
+from engine.conversations.answers import best_answer
 from engine.day_ranges import unix_ms, zone
 from engine.decision import DecisionRow
 from engine.effect import Effect

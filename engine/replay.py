@@ -20,7 +20,7 @@ from engine.openings import begin_session, is_ended, start_event
 from engine.profile import Profile
 from engine.runtime_types import ClientContext
 from engine.session import Session, new_session
-from engine.step import Arrived, Input, Woke, step
+from engine.step import Arrived, Input, Woke, events_of, step
 from engine.stores.base import SessionRef
 from engine.stores.codec import JournalEntry
 from rules.addresses import address
@@ -109,10 +109,23 @@ class Visit:
 class Replay:
     """Feeds recorded events, in the order of their receipt, to a program on a virtual clock."""
 
-    def __init__(self, program: Program, *, shows_messages: bool = True) -> None:
-        """Start with nobody. `shows_messages`: each message is displayed at once."""
+    def __init__(
+        self,
+        program: Program,
+        *,
+        shows_messages: bool = True,
+        workspace: str = WORKSPACE,
+        secret: bytes = _SECRET,
+    ) -> None:
+        """Start with nobody. `shows_messages`: each message is displayed at once.
+
+        With the workspace and the secret that a journal was written under, a message that is decided
+        again has its old id, and what the visitor did with it counts.
+        """
         self._program = program
         self._shows = shows_messages
+        self._workspace = workspace
+        self._secret = secret
         self._visits: dict[str, Visit] = {}
         self.report = ReplayReport()
 
@@ -135,6 +148,12 @@ class Replay:
         self._note_time(now_ms, len(events))
         if admission.events:
             self._take(visit, Arrived(now_ms, admission.events))
+
+    def end(self, visitor: str) -> None:
+        """End a visitor's session under way: its wake-ups run until the visit is over."""
+        visit = self._visits.get(visitor)
+        if visit is not None and visit.session is not None:
+            self._end(visit)
 
     def finish(self) -> ReplayReport:
         """End all sessions under way: their wake-ups run until the visit is over."""
@@ -159,7 +178,7 @@ class Replay:
         if not session_id or session_id in visit.profile.sessions:
             # A session id that comes again after its session ended begins another session.
             session_id = f"{session_id or visitor}#{visit.sessions}"
-        ref = SessionRef(WORKSPACE, visitor, session_id)
+        ref = SessionRef(self._workspace, visitor, session_id)
         start_ms = min(event.at_ms for event in events)
         session = begin_session(self._program, ref, "log", visit.profile, start_ms)
         visit.session = session
@@ -192,7 +211,7 @@ class Replay:
     def _take(self, visit: Visit, given: Input) -> None:
         session = visit.session
         assert session is not None
-        effect = step(self._program, session, visit.profile, given, _SECRET)
+        effect = step(self._program, session, visit.profile, given, self._secret)
         for row in effect.rows:
             self.report.note(session, row)
         if not self._shows:
@@ -220,9 +239,7 @@ def replay_events(
     """
     replay = Replay(program)
     for ref, entry in entries:
-        if not isinstance(entry.given, Arrived):
-            continue
-        events = [event for event in entry.given.events if event.origin != "engine"]
+        events = [event for event in events_of(entry.given) if event.origin != "engine"]
         if events:
             replay.arrive(ref.visitor, events, entry.given.now_ms, ref.session)
     return replay.finish()
@@ -245,16 +262,14 @@ def replay_journal(
         session = sessions.get(ref)
         if session is None:
             session = sessions[ref] = _began(program, ref, entry, profile)
-        if isinstance(entry.given, Arrived):
-            # The filter of repeats remembers what it saw, as it did live.
-            admit_events(session, entry.given.events, entry.given.now_ms)
+        # The filter of repeats remembers what it saw, as it did live.
+        admit_events(session, events_of(entry.given), entry.given.now_ms)
         yield entry, tuple(step(program, session, profile, entry.given, secret).rows)
 
 
 def _began(program: Program, ref: SessionRef, entry: JournalEntry, profile: Profile) -> Session:
-    start_ms = entry.given.now_ms
-    if isinstance(entry.given, Arrived) and entry.given.events:
-        start_ms = entry.given.events[0].at_ms
+    events = events_of(entry.given)
+    start_ms = events[0].at_ms if events else entry.given.now_ms
     session = new_session(ref.workspace, ref.visitor, ref.session, entry.source, start_ms)
     session.state.regs = program.new_registers()
     session.program = program.version

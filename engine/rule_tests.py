@@ -46,14 +46,18 @@ class TestOutcome:
     visitor_ms: int
 
 
-def run_tests(program: Program) -> Iterator[TestOutcome]:
+Look = Callable[[Rehearsal, int], None]
+"""Sees a rehearsal after each step, with the milliseconds since its start."""
+
+
+def run_tests(program: Program, look: Look | None = None) -> Iterator[TestOutcome]:
     """Run every test of a program's rule set, in file order."""
     for test in program.checked.tests:
         assert isinstance(test, Test)
-        yield run_test(program, test)
+        yield run_test(program, test, look)
 
 
-def run_test(program: Program, test: Test) -> TestOutcome:
+def run_test(program: Program, test: Test, look: Look | None = None) -> TestOutcome:
     """Run one test up to the first step that does not hold."""
     rehearsal = Rehearsal(program, _setting(program, test.givens))
     at_ms = 0
@@ -64,6 +68,8 @@ def run_test(program: Program, test: Test) -> TestOutcome:
             problem = expectation_problem(rehearsal, step.what, at_ms)
         else:
             problem = _happen(rehearsal, step.what, at_ms, 0)
+        if look is not None:
+            look(rehearsal, at_ms)
         if problem:
             return TestOutcome(test.name.value, step.span, False, problem, at_ms)
     return TestOutcome(test.name.value, test.span, True, "", at_ms)

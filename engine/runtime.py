@@ -8,71 +8,27 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from engine.clock import Clock
 from engine.commits import Prepared
-from engine.errors import StoreUnavailable
+from engine.conversing import Conversing
 from engine.events import Event
-from engine.finder import Finder
-from engine.ids import Ids
-from engine.intake import admit_events, first_new_ms
-from engine.limits import OVERDUE_WAKES_MAX, TAB_CLOSE_GRACE_MS
-from engine.listeners import Listeners
-from engine.message import Message, as_known
-from engine.offers import Offer
-from engine.openings import context_events, first_instant, opening_events, view_of, visitor_status
-from engine.pages import fits_page
+from engine.limits import TAB_CLOSE_GRACE_MS
+from engine.message import Message
+from engine.openings import context_events, first_instant, opening_events, opening_order
 from engine.runtime_types import (
     Attachment,
     ClientContext,
-    Draft,
-    Offered,
     Opening,
     Pulled,
-    Refused,
     SessionView,
     Tracked,
 )
-from engine.step import Arrived, Fetched, Handed, TabClosed, Woke
-from engine.stepper import Done, Moment, Opens, Prepare, Stepper
-from engine.stores.base import SessionRef, Store
-from engine.stores.codec import decode_message
-from engine.wake_loop import WakeLoop
-from engine.workspace import Workspaces
+from engine.step import Handed, Ordered, TabClosed
+from engine.stepper import Moment, Opens
+from engine.stores.base import SessionRef
 
 
-class Runtime:
+class Runtime(Conversing):
     """Serves sessions of all workspaces over one store. One event loop uses it."""
-
-    def __init__(
-        self, *, store: Store, clock: Clock, ids: Ids, secret: bytes, workspaces: Workspaces
-    ) -> None:
-        """Serve from `store` under the rules of `workspaces`; `secret` (>= 32 bytes) signs ids."""
-        worker = ids.make("wkr")
-        self._store = store
-        self._clock = clock
-        self._ids = ids
-        self.workspaces = workspaces
-        self._stepper = Stepper(store, clock, workspaces, secret, worker)
-        self._finder = Finder(store, clock, ids, secret, self._stepper)
-        self._listeners = Listeners(store, worker)
-        self._wakes = WakeLoop(store, self._wake)
-        self._counts = {"events": 0, "duplicates": 0, "messages": 0, "wakes": 0, "unavailable": 0}
-
-    async def start(self) -> None:
-        """Begin to take wake-ups, the ones that fell due meanwhile first."""
-        self._wakes.start()
-
-    async def stop(self) -> None:
-        """Take no more wake-ups, end those under way, and close the store."""
-        await self._wakes.stop()
-        await self._store.close()
-
-    async def take_due(self) -> int | None:
-        """Take the wake-ups that are due now; returns the milliseconds until the next, None for none.
-
-        `start` does this by itself; a caller on a clock of its own does it by hand.
-        """
-        return await self._wakes.take_due()
 
     # ---- finding sessions
 
@@ -94,12 +50,16 @@ class Runtime:
 
     async def open(self, opening: Opening) -> SessionView:
         """Make a live chat session, or return the visitor's active one on that site."""
-        if opening.visitor:
+        visitor = opening.visitor or self._ids.make("vis")
+        if opening.visitor and opening.origin != "agent":
             known = await self._finder.latest(opening.workspace, opening.visitor, opening.source)
             if known is not None:
                 return await self._greet(known, opening, created=False)
-        visitor = opening.visitor or self._ids.make("vis")
-        ref = SessionRef(opening.workspace, visitor, self._ids.make("chat"))
+            visitor = await self._finder.owner(opening.workspace, opening.visitor)
+        session_id = opening.session_id or self._ids.make("chat")
+        ref = SessionRef(opening.workspace, visitor, session_id)
+        if opening.session_id is not None and await self.view(ref) is not None:
+            return await self._greet(ref, opening, created=False)
         return await self._greet(ref, opening, created=True)
 
     async def track(
@@ -118,9 +78,7 @@ class Runtime:
 
         def prepare(at: Moment) -> Prepared:
             told = context_events(at.session, context, at.now_ms)
-            admission = admit_events(at.session, (*told, *events), at.now_ms, at.repeated)
-            given = Arrived(at.now_ms, admission.events) if admission.events else None
-            return Prepared(given, admission.seen, admission.duplicates)
+            return self._arrival(ref, at, (*told, *events))
 
         done = await self._act(ref, prepare, opens)
         assert done is not None, "a session that may be opened exists after its step"
@@ -131,54 +89,7 @@ class Runtime:
             len(events) - done.duplicates, done.duplicates, wake_ms if wake_ms >= 0 else None
         )
 
-    async def say(self, ref: SessionRef, text: str, client_id: str) -> Message | None:
-        """Store what the visitor wrote; None when a message with this `client_id` was stored before."""
-        properties: dict[str, object] = {"text": text}
-        event_id = self._ids.make("evt")
-        if client_id:
-            properties["client_id"] = client_id
-            event_id = f"say:{client_id}"
-        return await self._chat(ref, "visitor_message", event_id, properties)
-
-    async def click(self, ref: SessionRef, message_id: str, value: str) -> Message | None:
-        """Take a click on a quick reply; the visitor's message, or None for `dismiss` and second clicks."""
-        properties: dict[str, object] = {"message_id": message_id, "value": value}
-        event_id = f"click:{message_id}"
-        return await self._chat(ref, "reply_clicked", event_id, properties)
-
-    async def offer(self, ref: SessionRef, draft: Draft) -> Offered | Refused:
-        """Send a proactive message under the policy, hold it for its moment, or refuse it."""
-        sockets = self._listeners.count(ref)
-        call_id = self._ids.make("evt")
-
-        def prepare(at: Moment) -> Prepared:
-            return Prepared(Offer(at.now_ms, call_id, draft, sockets))
-
-        done = await self._act(ref, prepare)
-        assert done is not None, "the edge looked the session up"
-        if done.effect.refused is not None:
-            return done.effect.refused
-        message = done.effect.offered
-        assert message is not None
-        now_ms = self._clock.now_ms()
-        held = message.held_until_ms > now_ms and not message.offset
-        return Offered(
-            message=message,
-            visitor_status=visitor_status(done.session, sockets, now_ms),
-            score=message.score,
-            deliver_after_ms=message.held_until_ms if held else None,
-            chat=message.kind == "chat",
-        )
-
     # ---- what goes out
-
-    async def view(self, ref: SessionRef) -> SessionView | None:
-        """Show a session; None when there is none."""
-        found = await self._stepper.read(ref)
-        if found is None:
-            return None
-        hot, program = found
-        return view_of(program, ref, hot.session, self._listeners.count(ref), self._clock.now_ms())
 
     async def attach(self, ref: SessionRef, hint: Callable[[], None]) -> Attachment:
         """Connect a socket: `hint` is called on the loop when something new may be pulled."""
@@ -204,13 +115,16 @@ class Runtime:
         return session is None or session.offset > 0
 
     async def pull(self, ref: SessionRef, epoch: str | None, after: int) -> Pulled:
-        """Read messages after an offset; undisplayed ones whose page no longer fits expire here."""
-        history = await self._store.history(ref, epoch, after)
-        messages = [_at_offset(decode_message(kept.body), kept.offset) for kept in history.messages]
-        waiting = tuple(m.id for m in messages if m.kind == "proactive")
-        if waiting:
-            messages = await self._current_states(ref, waiting, messages)
-        return Pulled(history.epoch, history.offset, history.recovered, tuple(messages))
+        """Read what follows an offset; undisplayed messages whose page no longer fits expire here."""
+        return await self._transcripts.pull(ref, epoch, after)
+
+    async def message(self, workspace: str, message_id: str) -> tuple[SessionRef, Message] | None:
+        """Find a message of a workspace by id, with its present state."""
+        return await self._transcripts.find(workspace, message_id)
+
+    async def messages(self, ref: SessionRef, after: int, limit: int) -> tuple[Message, ...]:
+        """Read a session's messages after an offset, oldest first; expired ones too."""
+        return await self._transcripts.page(ref, after, limit)
 
     async def delivered(self, ref: SessionRef, message_ids: Sequence[str]) -> None:
         """Note that messages were written to a socket or handed out by a poll."""
@@ -234,68 +148,6 @@ class Runtime:
 
     # ---- inside
 
-    async def _act(
-        self,
-        ref: SessionRef,
-        prepare: Prepare,
-        opens: Opens | None = None,
-    ) -> Done | None:
-        try:
-            done = await self._stepper.act(ref, prepare, opens)
-        except StoreUnavailable:
-            self._counts["unavailable"] += 1
-            raise
-        if done is not None and done.effect.messages:
-            self._counts["messages"] += len(done.effect.messages)
-            self._listeners.hint(ref)
-        return done
-
-    async def _wake(self, ref: SessionRef, due_ms: int, at_ms: int | None = None) -> None:
-        """Take one wake-up of a session, at `at_ms` or now, never before it is due."""
-
-        def prepare(at: Moment) -> Prepared:
-            session = at.session
-            if not 0 <= session.wake_ms <= at.now_ms:
-                return Prepared(None)
-            instant = at.now_ms if at_ms is None else min(at_ms, at.now_ms)
-            instant = max(instant, session.wake_ms, session.state.clock_ms)
-            return Prepared(Woke(instant, session.wake_ms), fired_ms=session.wake_ms)
-
-        self._counts["wakes"] += 1
-        await self._act(ref, prepare)
-
-    async def _take_overdue(self, ref: SessionRef, events: Sequence[Event]) -> None:
-        """Take the wake-ups that were due strictly before the first new event.
-
-        On time they were taken already; this is for the moments in which the loop is behind.
-        """
-        for _ in range(OVERDUE_WAKES_MAX):
-            session = self._stepper.session_in_hand(ref) or await self._stepper.peek(ref)
-            if session is None or not 0 <= session.wake_ms < self._clock.now_ms():
-                return
-            first_ms = first_new_ms(session, events)
-            if first_ms is None or session.wake_ms >= first_ms:
-                return
-            await self._wake(ref, session.wake_ms, first_ms - 1)
-
-    async def _chat(
-        self, ref: SessionRef, name: str, event_id: str, properties: dict[str, object]
-    ) -> Message | None:
-        words = Event("", name, self._clock.now_ms())
-        await self._take_overdue(ref, (words,))
-
-        def prepare(at: Moment) -> Prepared:
-            tab = at.session.state.tab
-            event = Event(event_id, name, at.now_ms, tab=tab, properties=properties)
-            admission = admit_events(at.session, (event,), at.now_ms, at.repeated)
-            given = Arrived(at.now_ms, admission.events) if admission.events else None
-            return Prepared(given, admission.seen, admission.duplicates)
-
-        done = await self._act(ref, prepare)
-        if done is None:
-            return None
-        return next((m for m in done.effect.messages if m.author == "visitor"), None)
-
     async def _greet(self, ref: SessionRef, opening: Opening, *, created: bool) -> SessionView:
         """Open a session, or meet a known one, with the page and the words that came along."""
         events = opening_events(opening, self._ids, self._clock.now_ms())
@@ -313,7 +165,10 @@ class Runtime:
                 for event in events
                 if event.name != "view" or created
             )
-            return Prepared(Arrived(at.now_ms, fresh) if fresh else None)
+            online = self.agents_online(ref.workspace)
+            # Who is only to be approached has no conversation before they answer.
+            orders = () if opening.origin == "proactive" else (opening_order(opening),)
+            return Prepared(Ordered(at.now_ms, orders, fresh, online))
 
         done = await self._act(ref, prepare, opens)
         assert done is not None
@@ -321,34 +176,6 @@ class Runtime:
         assert view is not None
         return view if not done.created else _as_created(view)
 
-    async def _current_states(
-        self, ref: SessionRef, waiting: tuple[str, ...], messages: list[Message]
-    ) -> list[Message]:
-        """Bring messages to their present state, and leave out those that nobody may see any more."""
-
-        def prepare(at: Moment) -> Prepared:
-            misplaced = [
-                m.id
-                for m in at.session.messages
-                if m.id in waiting and m.outcome is None and m.displayed_ms < 0
-                if not fits_page(at.program, at.session, m)
-            ]
-            return Prepared(Fetched(at.now_ms, tuple(misplaced)) if misplaced else None)
-
-        done = await self._act(ref, prepare)
-        if done is None:
-            return messages
-        known = {message.id: message for message in done.session.messages}
-        current = [as_known(message, known.get(message.id)) for message in messages]
-        return [m for m in current if m.outcome not in ("expired", "withdrawn", "held_out")]
-
-
-def _at_offset(message: Message, offset: int) -> Message:
-    message.offset = offset
-    return message
-
 
 def _as_created(view: SessionView) -> SessionView:
-    return SessionView(
-        **{name: getattr(view, name) for name in view.__struct_fields__} | {"created": True}
-    )
+    return msgspec.structs.replace(view, created=True)

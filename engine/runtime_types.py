@@ -4,8 +4,9 @@ from typing import Literal
 
 import msgspec
 
+from engine.conversations.conversation import Channel, ConversationOrigin, Qualifying
 from engine.events import Scalar
-from engine.message import Message, QuickReply
+from engine.message import Item, Message, QuickReply
 from engine.stores.base import SessionRef
 
 VisitorStatus = Literal["online", "idle", "offline"]
@@ -23,7 +24,11 @@ class ClientContext(msgspec.Struct, frozen=True, gc=False):
 
 
 class Opening(msgspec.Struct, frozen=True):
-    """A live chat session to be made for a visitor (API.md 3.1)."""
+    """A live chat session to be made for a visitor (API.md 3.1).
+
+    `contact` holds name, first_name, email and phone. `session_id` is the id to give it, None for a new
+    one; a repeat with the same id finds the session that was made.
+    """
 
     workspace: str
     source: str
@@ -35,6 +40,14 @@ class Opening(msgspec.Struct, frozen=True):
     client: ClientContext = ClientContext()
     initial_message: str | None = None
     assistant: str = ""
+    origin: ConversationOrigin = "api"
+    channel: Channel = "chat"
+    contact: dict[str, str] = {}
+    custom_fields: dict[str, str | int | float | bool] = {}
+    agent_session: int = 0
+    agent_type: str = ""
+    agent_metadata: str = ""
+    session_id: str | None = None
 
 
 class SessionView(msgspec.Struct, frozen=True):
@@ -54,6 +67,13 @@ class SessionView(msgspec.Struct, frozen=True):
     widget_made: bool
     started_ms: int
     active_ms: int
+    paused: bool = False
+    agent_name: str = ""
+    channel: Channel = "chat"
+    qualified: Qualifying | None = None
+    closed_ms: int | None = None
+    custom_fields: dict[str, str | int | float | bool] = {}
+    verified: bool = False
 
 
 class Tracked(msgspec.Struct, frozen=True, gc=False):
@@ -73,16 +93,24 @@ class Attachment(msgspec.Struct, frozen=True, gc=False):
 
 
 class Pulled(msgspec.Struct, frozen=True):
-    """Messages after an offset, oldest first; `recovered` False: the client starts over with these."""
+    """What has an offset, after one, oldest first; `recovered` False: the client starts over with these."""
 
     epoch: str
     offset: int
     recovered: bool
-    messages: tuple[Message, ...]
+    items: tuple[Item, ...]
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """Return the messages among the items."""
+        return tuple(item for item in self.items if isinstance(item, Message))
 
 
 class Draft(msgspec.Struct, frozen=True):
-    """A proactive message that a caller of the API asks to send (API.md 3.2)."""
+    """A proactive message that a caller of the API asks to send (API.md 3.2).
+
+    `needs_consent`: the site keeps quiet until the visitor granted consent.
+    """
 
     text: str
     quick_replies: tuple[QuickReply, ...] = ()
@@ -95,6 +123,7 @@ class Draft(msgspec.Struct, frozen=True):
     display: Literal["card", "bubble", "open"] = "card"
     sound: bool = False
     campaign: str = ""
+    needs_consent: bool = False
 
 
 class Offered(msgspec.Struct, frozen=True):

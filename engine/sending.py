@@ -1,16 +1,17 @@
 """Carrying out what was decided: the message of the winning rule, and the rows of the ledger."""
 
 from engine.closest import closest_miss
+from engine.conversations.words import append_message
 from engine.decide import Blocked, Verdict
 from engine.decision import DecisionRow
 from engine.effect import Ground
-from engine.effects import append_message
 from engine.explain import sentence, trigger_of
 from engine.ids import derived_id
 from engine.limits import GRANTS_MAX, SUPPRESSED_MAX
 from engine.message import Message
 from engine.message_text import render_message
 from engine.profile import Grant
+from engine.telling import moved
 from rules.checked import RulePlan, VariantPlan
 
 
@@ -26,9 +27,11 @@ def send(ground: Ground, verdict: Verdict) -> None:
         message.outcome = "held_out"
         message.text = ""
         session.messages.append(message)
+        moved(ground, message, "held_out", verdict.now_ms, "holdout")
     else:
         append_message(ground, message)
-    grant = Grant(verdict.now_ms, rule.name, session.id, message.id)
+        moved(ground, message, "sent", verdict.now_ms, "fired")
+    grant = Grant(verdict.now_ms, rule.name, session.id, message.id, variant.name, verdict.held_out)
     profile.grants = [*profile.grants, grant][-GRANTS_MAX:]
     profile.spent = [*profile.spent, grant][-GRANTS_MAX:]
     ground.effect.spend += 1

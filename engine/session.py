@@ -2,6 +2,7 @@
 
 import msgspec
 
+from engine.conversations.conversation import Conversation
 from engine.events import Event
 from engine.message import Message
 
@@ -66,7 +67,8 @@ class Session(msgspec.Struct, array_like=True, gc=False):
     `wake_ms` is the session's one wake-up. `suppressed` remembers which (rule, gates) were recorded
     already. `program` is the version of the rules that last touched it. `loads` are the event numbers
     seen of each page load of our own widget, as flat ranges [first, last, first, last, ...].
-    `has_opted_out`: the browser sends Global Privacy Control.
+    `has_opted_out`: the browser sends Global Privacy Control. `verified`: the visitor proved who they
+    are in this session. `goals` are those reached.
     """
 
     workspace: str
@@ -91,13 +93,20 @@ class Session(msgspec.Struct, array_like=True, gc=False):
     timezone: str = ""
     suppressed: list[str] = []
     closed: bool = False
-    conversation: str = ""
+    talk: Conversation | None = None
     assistant: str = ""
     late_events: int = 0
     values_rejected: int = 0
     loads: dict[str, list[int]] = {}
     made_by_widget: bool = True
     has_opted_out: bool = False
+    verified: bool = False
+    goals: list[str] = []
+
+    @property
+    def conversation(self) -> str:
+        """Return the id of the session's conversation, "" before there is one."""
+        return "" if self.talk is None else self.talk.id
 
     def message(self, message_id: str) -> Message | None:
         """Find a message of this session by id."""

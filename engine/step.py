@@ -6,20 +6,26 @@ decide the same. An input carries its instant; nothing here asks the time.
 
 import msgspec
 
+from engine.carrying import carry_out
+from engine.causes import FollowUp
+from engine.conversations.lifecycle import close, look_at_conversation, updated
+from engine.conversations.orders import Order
 from engine.decide import decide, next_wake_ms
-from engine.effect import Effect, Ground, withdraw
+from engine.effect import Effect, Ground, Terms
 from engine.effects import EFFECTIVE_EVENTS, MESSAGE_EVENTS, admit, take_effect
 from engine.events import Event, Scalar
+from engine.goals import note_goals
 from engine.late import take_event
-from engine.limits import MESSAGES_MAX
+from engine.limits import CONTACT_CHARS_MAX, MESSAGES_MAX
 from engine.offers import Offer, release_held, take_offer
+from engine.openings import ends_ms
 from engine.pages import fits_page
-from engine.profile import Profile
+from engine.profile import CONTACT_NAMES, Profile
 from engine.sending import record_suppressed, send
-from engine.session import NO_TIME_MS, Session
+from engine.session import Session
 from engine.tabs import next_silence
+from engine.telling import moved, tell, withdraw
 from rules.compiler.program import Program
-from rules.facts import NEVER_MS
 
 
 class Arrived(msgspec.Struct, frozen=True, tag="events", gc=False):
@@ -27,6 +33,15 @@ class Arrived(msgspec.Struct, frozen=True, tag="events", gc=False):
 
     now_ms: int
     events: tuple[Event, ...]
+    agents_online: int = 0
+
+
+class Ordered(msgspec.Struct, frozen=True, tag="orders", gc=False):
+    """What the server side does in a session at `now_ms`, then the events that come with it."""
+
+    now_ms: int
+    orders: tuple[Order, ...]
+    events: tuple[Event, ...] = ()
     agents_online: int = 0
 
 
@@ -64,15 +79,27 @@ SESSION_ONLY_ATTRIBUTES = frozenset({"visitor.id", "visitor.visits", "visitor.re
 """Attributes of the namespace `visitor.` that the engine computes for each session."""
 
 _OF_SENDER = frozenset({"consent", "identify"})
-_WITH_AGENTS = (Arrived, Woke)
+_WITH_AGENTS = (Arrived, Ordered, Woke)
+_WITH_EVENTS = (Arrived, Ordered)
 _AFTER_ALL = 1 << 53
 """Puts the engine's own event behind all that its tab did at the same instant."""
 
-Input = Arrived | Woke | Handed | Fetched | TabClosed | Offer
+Input = Arrived | Ordered | Woke | Handed | Fetched | TabClosed | Offer
 
 
-def step(
-    program: Program, session: Session, profile: Profile, given: Input, secret: bytes
+def events_of(given: Input) -> tuple[Event, ...]:
+    """Return the events that an input carries."""
+    return given.events if isinstance(given, _WITH_EVENTS) else ()
+
+
+def step(  # the terms are by name
+    program: Program,
+    session: Session,
+    profile: Profile,
+    given: Input,
+    secret: bytes,
+    *,
+    terms: Terms = Terms(),  # noqa: B008 - frozen
 ) -> Effect:
     """Take one input: fold it, let overdue messages expire, decide, and set the session's wake-up.
 
@@ -81,17 +108,34 @@ def step(
     Args:
         secret: signs message and decision ids, so that a decision taken again has the same ids.
     """
-    ground = Ground(program, session, profile, secret, Effect())
+    ground = Ground(program, session, profile, secret, Effect(), terms)
+    fold_input(ground, given)
+    _look(ground, given.now_ms)
+    _settle(ground, given.now_ms)
+    if profile.merged_into and ground.effect.profile_changed:
+        # What this session spends counts for the known visitor, whose profile no commit of it can write.
+        mark = (given.now_ms, session.state.events, session.offset)
+        tell(ground, given.now_ms, FollowUp("spend"), "spend", *mark)
+    return ground.effect
+
+
+def fold_input(ground: Ground, given: Input) -> None:
+    """Take an input up to the decision: what happened is in the session, nothing is decided yet."""
+    session = ground.session
     if isinstance(given, _WITH_AGENTS) and _agents_changed(session, given.agents_online):
         online: dict[str, Scalar] = {"agents_online": given.agents_online}
         _take_own(ground, Event("", "context", given.now_ms, attributes=online))
     match given:
         case Arrived():
-            _take_events(ground, given)
+            _take_events(ground, given.events, given.now_ms)
+        case Ordered():
+            for order in given.orders:
+                carry_out(ground, order, given.now_ms)
+            _take_events(ground, given.events, given.now_ms)
         case Woke():
             _hide_silent_tabs(ground, given.now_ms)
         case Handed():
-            _mark_delivered(session, given)
+            _mark_delivered(ground, given)
         case Fetched():
             _expire_off_page(ground, given)
         case TabClosed():
@@ -101,9 +145,6 @@ def step(
             _look(ground, given.now_ms)
             _expire(ground, given.now_ms)
             take_offer(ground, given)
-    _look(ground, given.now_ms)
-    _settle(ground, given.now_ms)
-    return ground.effect
 
 
 def _look(ground: Ground, now_ms: int) -> None:
@@ -113,9 +154,9 @@ def _look(ground: Ground, now_ms: int) -> None:
         ground.program.advance(state, now_ms)
 
 
-def _take_events(ground: Ground, given: Arrived) -> None:
-    session = ground.session
-    for event in given.events:
+def _take_events(ground: Ground, events: tuple[Event, ...], now_ms: int) -> None:
+    session, has_goals = ground.session, bool(ground.program.checked.goals)
+    for event in events:
         _hide_silent_tabs(ground, event.at_ms)
         if session.messages:
             _expire(ground, event.at_ms - 1)
@@ -123,9 +164,11 @@ def _take_events(ground: Ground, given: Arrived) -> None:
         if admitted is None:
             ground.effect.dropped += 1
             continue
-        take_event(ground.program, session, admitted, given.now_ms)
+        take_event(ground.program, session, admitted, now_ms)
         if admitted.name in EFFECTIVE_EVENTS:
             take_effect(ground, admitted)
+        if has_goals and admitted.origin != "engine":
+            note_goals(ground, admitted)
         if admitted.at_ms > session.active_ms and admitted.from_browser:
             session.active_ms = admitted.at_ms
         if admitted.origin == "engine" or admitted.attributes or admitted.name in _OF_SENDER:
@@ -144,12 +187,29 @@ def _note_sender(ground: Ground, event: Event) -> None:
             session.timezone = timezone
         if "gpc" in event.properties:
             session.has_opted_out = event.properties["gpc"] is True
+        assistant = event.properties.get("assistant")
+        if isinstance(assistant, str):
+            session.assistant = assistant
     if event.attributes or event.name == "identify":
+        _note_contact(ground, event)
         profile.attrs = {
             name: value
             for name, value in session.state.attrs.items()
             if name.startswith("visitor.") and name not in SESSION_ONLY_ATTRIBUTES
         }
+
+
+def _note_contact(ground: Ground, event: Event) -> None:
+    """Keep how a visitor can be reached, whether rules declare it or not."""
+    given = event.properties if event.name == "identify" else {}
+    contact = dict(ground.profile.contact)
+    for name in CONTACT_NAMES:
+        value = event.attributes.get(f"visitor.{name}", given.get(name))
+        if isinstance(value, str) and value:
+            contact[name] = value[:CONTACT_CHARS_MAX]
+    if contact != ground.profile.contact:
+        ground.profile.contact = contact
+        updated(ground, event.at_ms, "contact_data")
 
 
 def _hide_silent_tabs(ground: Ground, now_ms: int) -> None:
@@ -174,10 +234,24 @@ def _take_own(ground: Ground, event: Event) -> None:
 
 def _settle(ground: Ground, now_ms: int) -> None:
     """Expire, decide, carry the decision out, and arm the one wake-up."""
-    program, session, profile = ground.program, ground.session, ground.profile
+    session = ground.session
+    if session.closed:
+        return
+    end_ms = ends_ms(session)
+    if end_ms <= now_ms:
+        close(ground, "idle", now_ms)
+        return
     if session.messages:
         _expire(ground, now_ms)
         release_held(ground, now_ms)
+    _decide(ground, now_ms, end_ms)
+    if session.talk is not None:
+        look_at_conversation(ground, now_ms)
+
+
+def _decide(ground: Ground, now_ms: int, end_ms: int) -> None:
+    """Decide, carry it out, and arm the wake-up: the next possible change, the session's end at last."""
+    program, session, profile = ground.program, ground.session, ground.profile
     verdict = decide(program, session, profile, now_ms)
     if verdict.blocked:
         record_suppressed(ground, verdict)
@@ -189,8 +263,7 @@ def _settle(ground: Ground, now_ms: int) -> None:
         if verdict.winner is not None:
             session.wake_ms = now_ms + 1
             return
-    wake_ms = next_wake_ms(session, verdict.wake_ms, now_ms)
-    session.wake_ms = NO_TIME_MS if wake_ms == NEVER_MS else wake_ms
+    session.wake_ms = min(next_wake_ms(session, verdict.wake_ms, now_ms), end_ms)
 
 
 def _expire(ground: Ground, now_ms: int) -> None:
@@ -199,9 +272,9 @@ def _expire(ground: Ground, now_ms: int) -> None:
         if message.outcome is not None or message.displayed_ms >= 0 or message.kind != "proactive":
             continue
         if 0 <= message.expires_ms <= now_ms:
-            withdraw(ground, message, "expired")
+            withdraw(ground, message, "expired", now_ms)
         elif message.rule and message.rule not in ground.program.rule_names:
-            withdraw(ground, message, "withdrawn")
+            withdraw(ground, message, "withdrawn", now_ms)
 
 
 def _expire_off_page(ground: Ground, given: Fetched) -> None:
@@ -210,13 +283,14 @@ def _expire_off_page(ground: Ground, given: Fetched) -> None:
         if message is None or message.kind != "proactive" or message.outcome is not None:
             continue
         if message.displayed_ms < 0 and not fits_page(ground.program, ground.session, message):
-            withdraw(ground, message, "expired")
+            withdraw(ground, message, "expired", given.now_ms)
 
 
-def _mark_delivered(session: Session, given: Handed) -> None:
+def _mark_delivered(ground: Ground, given: Handed) -> None:
     for message_id in given.messages:
-        message = session.message(message_id)
+        message = ground.session.message(message_id)
         if message is not None and message.delivered_ms < 0:
             message.delivered_ms = given.now_ms
             if message.status == "sent":
                 message.status = "delivered"
+            moved(ground, message, "delivered", given.now_ms)

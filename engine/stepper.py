@@ -12,7 +12,6 @@ import msgspec
 from engine.clock import Clock
 from engine.commits import Prepared, Taken, commit_of
 from engine.effect import Effect
-from engine.effects import converse
 from engine.errors import StoreUnavailable
 from engine.events import Event
 from engine.hot import HotSession, HotSessions, Turns
@@ -24,7 +23,7 @@ from engine.openings import begin_session, start_event
 from engine.profile import Profile
 from engine.runtime_types import ClientContext
 from engine.session import Session
-from engine.step import Arrived, Input, step
+from engine.step import Arrived, Input, Ordered, events_of, step
 from engine.stores.base import (
     Commit,
     Committed,
@@ -156,7 +155,8 @@ class Stepper:
             if given is None:
                 return Done(hot.session, Effect(), prepared.duplicates, hot.epoch)
             epoch_before = hot.session.epoch
-            effect = step(program, hot.session, hot.profile, given, self._secret)
+            terms = self._workspaces.terms(ref.workspace)
+            effect = step(program, hot.session, hot.profile, given, self._secret, terms=terms)
             effect.profile_changed = effect.profile_changed or created
             self._ops += 1
             taken = Taken(ref, f"{self._op_prefix}{self._ops}", given, effect, epoch_before)
@@ -193,8 +193,6 @@ class Stepper:
         session = begin_session(program, ref, opens.source, profile, opens.start_ms)
         session.assistant = opens.assistant
         session.made_by_widget = opens.made_by_widget
-        if not opens.made_by_widget:
-            converse(session, self._secret)
         return HotSession(session, profile, 0, loaded.profile_version, loaded.epoch)
 
     def _settled(self, ref: SessionRef, hot: HotSession) -> Program | None:
@@ -222,8 +220,7 @@ class Stepper:
         first = max(0, hot.version - JOURNAL_ROWS_MAX)
         for entry in await self._store.journal(ref, first, JOURNAL_ROWS_MAX):
             given = decode_entry(entry.body).given
-            if isinstance(given, Arrived):
-                past.extend((given.now_ms, event) for event in given.events)
+            past.extend((given.now_ms, event) for event in events_of(given))
         return past
 
     def _keep(
@@ -252,7 +249,7 @@ def _decoded(ref: SessionRef, loaded: Loaded) -> HotSession:
 def _with_start(hot: HotSession, given: Input | None, now_ms: int, client: ClientContext) -> Input:
     """Put the event that a session starts with before its first events."""
     start = start_event(hot.session, hot.profile, client)
-    if isinstance(given, Arrived):
-        return Arrived(given.now_ms, (start, *given.events), given.agents_online)
+    if isinstance(given, Arrived | Ordered):
+        return msgspec.structs.replace(given, events=(start, *given.events))
     assert given is None, "a session begins with events, or with nothing"
     return Arrived(now_ms, (start,))

@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass, field
 
+from engine.effect import Terms
 from rules.compiler.program import Program
+
+_USUAL = Terms()
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,11 @@ class Workspaces:
 
     sites: dict[tuple[str, str], str] = field(default_factory=dict)
     live: dict[tuple[str, str], LiveSet] = field(default_factory=dict)
+    agreed: dict[str, Terms] = field(default_factory=dict)
+
+    def terms(self, workspace: str) -> Terms:
+        """Return a workspace's own settings, the usual ones when it has none."""
+        return self.agreed.get(workspace, _USUAL)
 
     def add_site(self, workspace: str, source: str, rule_set: str) -> None:
         """Let a site use a rule set of its workspace."""

@@ -12,17 +12,21 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from engine.clock import Clock
 from engine.ids import Ids
 from engine.runtime import Runtime
-from engine.stores.base import Health
-from server.auth import Credentials
+from engine.stores.base import Store
+from server.access.auth import Credentials
 from server.config import Config
+from server.contract.operation import Operation
+from server.contract.operations import HOT_PATHS, OPERATIONS
 from server.dispatch import PathEndpoint
+from server.hearers import connect_hearers
 from server.log_format import LOGGER
 from server.metrics import Metrics
 from server.middleware import upgrade_refused_by
-from server.operations import HOT_PATHS, OPERATIONS, Operation
 from server.routes.track import is_track, serve_track
+from server.rulebook.live_rules import LiveRules
 from server.services import Services
 from server.sockets.chat_socket import ChatSocket
+from server.sockets.tenant_socket import TenantSocket
 
 TICK_S = 0.5
 
@@ -49,10 +53,12 @@ def create_app(  # noqa: PLR0913  # the parts of one server, by name
     config: Config,
     runtime: Runtime,
     *,
+    store: Store,
     secret: bytes,
     clock: Clock,
     ids: Ids,
-    health: Callable[[], Awaitable[Health]],
+    credentials: Credentials,
+    rules: LiveRules,
     background: tuple[Background, ...] = (),
 ) -> Shell:
     """Build the application.
@@ -60,21 +66,27 @@ def create_app(  # noqa: PLR0913  # the parts of one server, by name
     Args:
         config: all settings.
         runtime: started and stopped by the application's lifespan.
-        secret: signs visitor tokens; 32 bytes or more.
+        store: also the runtime's.
+        secret: signs visitor tokens and cursors; 32 bytes or more.
         clock: also the runtime's.
         ids: also the runtime's.
-        health: asks the store how it is, for /readyz.
+        credentials: with the keys of the store loaded.
+        rules: also the runtime's, by its workspaces.
         background: run beside the requests from start to stop, like the rule watcher.
     """
     services = Services(
         config=config,
         runtime=runtime,
+        store=store,
+        secret=secret,
         clock=clock,
         ids=ids,
-        credentials=Credentials(config, secret),
+        rules=rules,
+        credentials=credentials,
         metrics=Metrics(runtime.stats),
-        health=health,
+        health=store.health,
     )
+    connect_hearers(services)
     router = Router(
         routes=_routes(services),
         redirect_slashes=False,
@@ -103,7 +115,11 @@ def _routes(services: Services) -> list[BaseRoute]:
     async def chat(scope: Scope, receive: Receive, send: Send) -> None:
         await ChatSocket(services, scope, receive, send).serve()
 
+    async def tenant(scope: Scope, receive: Receive, send: Send) -> None:
+        await TenantSocket(services, scope, receive, send).serve()
+
     routes.append(WebSocketRoute("/v1/sessions/{session_id}", _Application(chat)))
+    routes.append(WebSocketRoute("/api/ws/tenant", _Application(tenant)))
     return routes
 
 
@@ -147,6 +163,8 @@ def _lifespan(
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:
         await services.runtime.start()
+        services.outbox.start()
+        services.present.start()
         tasks = [asyncio.create_task(_tick(services))]
         tasks += [asyncio.ensure_future(_run(run, services)) for run in background]
         # What is in memory now stays: no full collection has to walk through it again.
@@ -156,9 +174,14 @@ def _lifespan(
         finally:
             services.is_stopping = True
             services.sockets.close_all(1012)
+            services.tenant_sockets.close_all(1012)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await services.present.stop()
+            await services.outbox.stop()
+            await services.answering.stop()
+            await services.credentials.keys.settle()
             await services.runtime.stop()
 
     return lifespan

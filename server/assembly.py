@@ -1,7 +1,7 @@
 """One server from its configuration: store, secret, rules, runtime and application, in this order."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from engine.clock import Clock, SystemClock
@@ -10,13 +10,21 @@ from engine.runtime import Runtime
 from engine.stores.base import Retention, Store
 from engine.stores.open import open_store
 from engine.workspace import Workspaces
+from server.access.auth import Credentials
+from server.access.key_ring import KeyRing
 from server.app import Background, Shell, create_app
 from server.config import Config
-from server.live_rules import load_workspaces, rule_folders
-from server.rule_watcher import RuleWatcher
-
-SECRET_BYTES = 32
-_SECRET_PLACE = ("", "server", "secret")
+from server.config_file import ConfigProblem
+from server.rulebook.live_rules import (
+    Compiled,
+    LiveRules,
+    RuleFolder,
+    compile_folders,
+    rule_folders,
+    rules_of,
+)
+from server.rulebook.rule_watcher import RuleWatcher
+from server.server_secret import server_secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,28 +56,53 @@ async def assemble(
 
     Raises:
         StoreRefused: the store cannot be used; the text says what to change.
+        ConfigProblem: a public key cannot be used.
         BrokenRules: a rule set has errors.
         OSError: a rule file cannot be read.
     """
     clock = clock or SystemClock()
     ids = Ids(clock, random_bytes)
-    workspaces = load_workspaces(config)
+    compiled = compile_folders(rule_folders(config))
     store = await _open(config, clock)
     secret = await server_secret(config, store, random_bytes)
+    rules = rules_of(config, store, secret, clock.now_ms)
+    await _load(rules, compiled, store)
+    workspaces = rules.workspaces
     runtime = Runtime(store=store, clock=clock, ids=ids, secret=secret, workspaces=workspaces)
     background: tuple[Background, ...] = ()
     if watch:
-        background = (RuleWatcher(rule_folders(config), workspaces, tell or _to_stderr).run,)
+        background = (RuleWatcher(rules, tell or _to_stderr).run,)
     app = create_app(
         config,
         runtime,
+        store=store,
         secret=secret,
         clock=clock,
         ids=ids,
-        health=store.health,
+        credentials=await _credentials(config, store, secret),
+        rules=rules,
         background=background,
     )
     return Assembled(app, store, runtime, workspaces)
+
+
+async def _load(rules: LiveRules, compiled: Mapping[RuleFolder, Compiled], store: Store) -> None:
+    """Bring the rule sets up; a store that nobody will use is let go."""
+    try:
+        await rules.load(compiled)
+    except BaseException:
+        await store.close()
+        raise
+
+
+async def _credentials(config: Config, store: Store, secret: bytes) -> Credentials:
+    keys = KeyRing(config.workspaces, store)
+    try:
+        await keys.load()
+        return Credentials(config, secret, keys)
+    except ValueError as error:
+        await store.close()
+        raise ConfigProblem(config.path.name, str(error)) from error
 
 
 async def _open(config: Config, clock: Clock) -> Store:
@@ -82,19 +115,6 @@ async def _open(config: Config, clock: Clock) -> Store:
         profiles_ms=settings.retention_profiles,
     )
     return await open_store(settings.url, durability=level, clock=clock.now_ms, retention=retention)
-
-
-async def server_secret(config: Config, store: Store, random_bytes: RandomBytes) -> bytes:
-    """Return `server.secret`; without one, the secret that was made once and is kept in the store."""
-    if config.server.secret is not None:
-        return config.server.secret.encode()
-    kept = await store.get_doc(*_SECRET_PLACE)
-    if kept is None:
-        await store.put_doc(*_SECRET_PLACE, random_bytes(SECRET_BYTES), expect=0)
-        # Another process may have been quicker: what is kept now is the secret of both.
-        kept = await store.get_doc(*_SECRET_PLACE)
-    assert kept is not None, "a document that was just put exists"
-    return kept.body
 
 
 def _to_stderr(text: str) -> None:

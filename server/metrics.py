@@ -65,7 +65,9 @@ class Metrics:
         yield CounterMetricFamily(
             "opportune_messages_delivered", "Messages handed to visitors", value=self._delivered
         )
-        yield GaugeMetricFamily("opportune_sockets", "Open chat sockets", value=self.sockets)
+        yield GaugeMetricFamily(
+            "opportune_sockets", "Open sockets, of visitors and dashboards", value=self.sockets
+        )
         yield GaugeMetricFamily(
             "opportune_loop_lag_milliseconds", "Lateness of the event loop", value=self.loop_lag_ms
         )

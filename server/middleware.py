@@ -15,6 +15,7 @@ from server.wire.envelope import Answer, Header
 URL_BYTES_MAX = 8_192
 HEADER_BYTES_MAX = 32_768
 HEADERS_MAX = 256
+OPERATOR_PATHS = "/v1/operator/"
 BODY_WAIT_TICKS = 30
 """A body that has not arrived after so many half seconds is refused."""
 
@@ -72,8 +73,10 @@ def check_head(scope: Scope, headers: Mapping[bytes, bytes]) -> None:
 
 
 def check_transport(config: Config, scope: Scope) -> None:
-    """Refuse plain HTTP where the server is set to require HTTPS."""
+    """Refuse plain HTTP where the server is set to require HTTPS, but for operators on this machine."""
     if config.server.require_https and scope["scheme"] not in ("https", "wss"):
+        if scope["path"].startswith(OPERATOR_PATHS):
+            return
         raise ApiError("https_required")
 
 
@@ -220,11 +223,14 @@ def security_headers(*, no_store: bool, strict_https: bool) -> tuple[Header, ...
 async def send_answer(
     send: Send, answer: Answer, request_id: str, extra: tuple[Header, ...]
 ) -> None:
-    """Send an answer whole."""
+    """Send an answer whole, or piece by piece as it is made."""
     headers = [*answer.headers, (b"x-request-id", request_id.encode()), *extra]
-    if answer.status not in (204, 304):
+    if answer.pieces is None and answer.status not in (204, 304):
         headers.append((b"content-length", b"%d" % len(answer.body)))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    if answer.pieces is not None:
+        async for piece in answer.pieces:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
     await send({"type": "http.response.body", "body": answer.body})
 
 

@@ -59,7 +59,7 @@ class StoreSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True):
-    """`[limits]`, also of a workspace: requests a window; 0 chat messages a month means no limit."""
+    """`[limits]`: requests a window; 0 chat messages a month means no limit."""
 
     key_per_minute: Count = 1_000
     workspace_per_hour: Count = 10_000
@@ -68,6 +68,24 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     chat_per_workspace_per_minute: Count = 600
     chat_messages_per_month: Count = 0
     failed_auth_per_minute: Count = 600
+
+
+class WorkspaceLimits(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[workspaces.limits]`: what one workspace has instead of `[limits]`."""
+
+    key_per_minute: Count | None = None
+    workspace_per_hour: Count | None = None
+    chat_per_session_per_minute: Count | None = None
+    chat_per_address_per_minute: Count | None = None
+    chat_per_workspace_per_minute: Count | None = None
+    chat_messages_per_month: Count | None = None
+
+    def over(self, base: Limits) -> Limits:
+        """Return `base` with the values that are set here in the place of its own."""
+        own = {
+            name: value for name, value in msgspec.structs.asdict(self).items() if value is not None
+        }
+        return msgspec.structs.replace(base, **own)
 
 
 class WebhookSettings(Struct, frozen=True, forbid_unknown_fields=True):

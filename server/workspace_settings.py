@@ -2,14 +2,17 @@
 
 import hashlib
 import re
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from msgspec import Meta, Struct
 
-from server.api_keys import is_possible
-from server.settings import Count, Duration, Limits, Name, parse_duration
+from server.access.api_keys import is_possible
+from server.access.passwords import is_password_hash
+from server.access.scopes import SCOPES
+from server.bookable import hours_problem, number_problem
+from server.settings import Count, Duration, Name, WorkspaceLimits, parse_duration
 
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]{1,255}")
 _DAY = 24 * 60
@@ -46,6 +49,12 @@ class Hours(Struct, frozen=True, forbid_unknown_fields=True):
         )
 
 
+def week_minutes(hours: Hours) -> tuple[tuple[tuple[int, int], ...], ...]:
+    """Return each weekday's ranges from Monday on, as (start, end) in minutes of its day."""
+    days = (hours.mon, hours.tue, hours.wed, hours.thu, hours.fri, hours.sat, hours.sun)
+    return tuple(tuple(_minutes(text) for text in day) for day in days)
+
+
 def _minutes(hours: str) -> tuple[int, int]:
     start, end = hours.split("-")
     return int(start[:2]) * 60 + int(start[3:]), int(end[:2]) * 60 + int(end[3:])
@@ -68,6 +77,9 @@ class ApiKey(Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("key: give exactly one of key, key_env, key_file, sha256")
         if self.key is not None and not is_possible(self.key):
             raise ValueError("key: its checksum is wrong; copy the whole key")
+        unknown = sorted(set(self.scopes) - set(SCOPES))
+        if unknown:
+            raise ValueError(f'scopes: "{unknown[0]}" is no scope: {", ".join(SCOPES)}')
 
     @property
     def digest(self) -> str:
@@ -84,6 +96,13 @@ class JwtSettings(Struct, frozen=True, forbid_unknown_fields=True):
     public_key_file: str = ""
     issuer: str = ""
 
+    def __post_init__(self) -> None:
+        """Refuse an algorithm without its key."""
+        if self.algorithm == "HS256" and self.secret is None:
+            raise ValueError("secret: HS256 needs a secret of 32 characters or more")
+        if self.algorithm != "HS256" and not self.public_key_file:
+            raise ValueError(f"public_key_file: {self.algorithm} needs a public key in PEM")
+
 
 class User(Struct, frozen=True, forbid_unknown_fields=True):
     """`[[workspaces.users]]`: who may log in to the console."""
@@ -92,6 +111,13 @@ class User(Struct, frozen=True, forbid_unknown_fields=True):
     role: Literal["viewer", "editor", "admin"]
     password: str | None = None
     password_scrypt: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a user with two passwords or none, and a hash that cannot be compared with."""
+        if (self.password is None) == (self.password_scrypt is None):
+            raise ValueError("password: give exactly one of password and password_scrypt")
+        if self.password_scrypt is not None and not is_password_hash(self.password_scrypt):
+            raise ValueError("password_scrypt: copy the line that `opportune keys password` prints")
 
 
 class Site(Struct, frozen=True, forbid_unknown_fields=True):
@@ -175,8 +201,18 @@ class Analytics(Struct, frozen=True, forbid_unknown_fields=True):
 class Voice(Struct, frozen=True, forbid_unknown_fields=True):
     """`[workspaces.voice]`: the pool of telephone numbers."""
 
-    numbers: tuple[Annotated[str, Meta(pattern=r"^\+[1-9]\d{6,14}$")], ...] = ()
+    numbers: tuple[str, ...] = ()
     hold: Duration = parse_duration("10m")
+
+    def __post_init__(self) -> None:
+        """Refuse a number that nobody can call, and one that stands twice."""
+        for number in self.numbers:
+            if problem := number_problem(number):
+                raise ValueError(f"numbers: {problem}")
+        if len(set(self.numbers)) < len(self.numbers):
+            raise ValueError("numbers: a number stands twice; write each once")
+        if self.hold <= 0:
+            raise ValueError('hold: nobody can call in no time; write a duration like "10m"')
 
 
 class Calendar(Struct, frozen=True, forbid_unknown_fields=True):
@@ -190,7 +226,14 @@ class Calendar(Struct, frozen=True, forbid_unknown_fields=True):
     capacity: Annotated[int, Meta(ge=1)] = 1
     lead_time_minutes: Count = 60
     horizon_days: Annotated[int, Meta(ge=1, le=366)] = 60
-    closed: tuple[Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\d$")], ...] = ()
+    closed: tuple[date, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a zone that nobody knows, and hours that no slot can be cut from."""
+        if self.timezone:
+            _check_zone(self.timezone)
+        if problem := hours_problem(week_minutes(self.hours), self.slot_minutes):
+            raise ValueError(f"hours: {problem}")
 
 
 class Webhook(Struct, frozen=True, forbid_unknown_fields=True):
@@ -214,7 +257,7 @@ class Workspace(Struct, frozen=True, forbid_unknown_fields=True):
     qualify_score: Annotated[int, Meta(ge=0, le=100)] = 70
     allow_regex: bool = False
     teams: tuple[str, ...] = ()
-    limits: Limits | None = None
+    limits: WorkspaceLimits | None = None
     api_keys: tuple[ApiKey, ...] = ()
     jwt: JwtSettings | None = None
     users: tuple[User, ...] = ()
@@ -241,10 +284,14 @@ class Workspace(Struct, frozen=True, forbid_unknown_fields=True):
         return marked or (self.assistants[0] if self.assistants else None)
 
     def __post_init__(self) -> None:
-        """Refuse a zone that nobody knows."""
-        try:
-            ZoneInfo(self.timezone)
-        except (KeyError, ValueError, OSError):
-            raise ValueError(
-                f'timezone: "{self.timezone}" is no IANA zone, like "America/Chicago"'
-            ) from None
+        """Refuse a zone that nobody knows, and users who could not be given a token."""
+        if self.users and (self.jwt is None or self.jwt.algorithm != "HS256"):
+            raise ValueError("users: a login needs [workspaces.jwt] with HS256 and a secret")
+        _check_zone(self.timezone)
+
+
+def _check_zone(name: str) -> None:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(f'timezone: "{name}" is no IANA zone, like "America/Chicago"') from None

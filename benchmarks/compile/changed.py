@@ -7,7 +7,7 @@ from benchmarks.compile.rule_folder import compiled, files_parsed, outcome, writ
 from benchmarks.compile.workload import Workload
 from benchmarks.outcome import Outcome
 from rules import ParseCache
-from server.live_rules import RuleFolder
+from server.rulebook.live_rules import RuleFolder
 
 LABEL = "one file changed"
 Prepared = tuple[RuleFolder, ParseCache, "count[int]"]

@@ -6,12 +6,13 @@ import time
 from benchmarks.compile.rule_folder import compiled, outcome, written
 from benchmarks.compile.workload import Workload
 from benchmarks.outcome import Outcome
-from engine.workspace import Workspaces
+from engine.clock import SystemClock
+from engine.stores.open import open_store
 from rules import ParseCache
 from rules.compiler.program import Program
-from server.live_rules import RuleFolder
 from server.metrics import Metrics
-from server.rule_watcher import RuleWatcher
+from server.rulebook.live_rules import LiveRules, RuleFolder
+from server.rulebook.rule_watcher import RuleWatcher
 
 LABEL = "all files new, beside a loop"
 TICK_S = 0.002
@@ -32,8 +33,10 @@ def run(prepared: RuleFolder) -> Outcome:
 
 async def _reload(folder: RuleFolder) -> tuple[Program, float, float]:
     assert folder.path is not None
-    workspaces = Workspaces()
-    watcher = RuleWatcher([folder], workspaces, _say_nothing)
+    clock = SystemClock()
+    store = await open_store("memory:", clock=clock.now_ms)
+    rules = LiveRules([folder], store, b"benchmark", clock.now_ms)
+    watcher = RuleWatcher(rules, _say_nothing)
     stalls_s: list[float] = []
     watching = asyncio.create_task(_watch(stalls_s))
     await asyncio.sleep(5 * TICK_S)
@@ -41,7 +44,7 @@ async def _reload(folder: RuleFolder) -> tuple[Program, float, float]:
     await watcher.reload({folder.path}, Metrics(dict))
     seconds = time.perf_counter() - began
     watching.cancel()
-    program = workspaces.live[folder.workspace, folder.name].program
+    program = rules.workspaces.live[folder.workspace, folder.name].program
     return program, seconds, max(stalls_s) * 1_000
 
 

@@ -8,7 +8,7 @@ from benchmarks.scratch import scratch_folder
 from rules import ParseCache
 from rules.compiler.program import Program
 from rules.loader import ParsedFile
-from server.live_rules import RuleFolder, compile_folder
+from server.rulebook.live_rules import RuleFolder, compile_folder
 
 
 def written(workload: Workload) -> RuleFolder:
@@ -21,7 +21,7 @@ def written(workload: Workload) -> RuleFolder:
 
 def compiled(folder: RuleFolder, cache: ParseCache) -> Program:
     """Read, check and compile, as `opportune serve` does at its start and at a reload."""
-    return compile_folder(folder, cache)[0]
+    return compile_folder(folder, cache).program
 
 
 def outcome(program: Program, seconds: float, **values: float) -> Outcome:

@@ -6,280 +6,94 @@ expected outcomes are values. A call to a closed store raises `StoreUnavailable(
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Literal, Protocol
-
-import msgspec
-
-Durability = Literal["D0", "D1", "D2"]
-
-
-class SessionRef(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
-    """Where a session is: ids of its workspace, its visitor and itself."""
-
-    workspace: str
-    visitor: str
-    session: str
-
-
-class Loaded(msgspec.Struct, frozen=True, gc=False):
-    """A session as of one instant; version 0 means that there is none.
-
-    `epoch` names the sequence of its messages and `offset` is the newest one's number (0 = none).
-    `granted` counts the messages granted in `engagement_epoch`, `grants_total` in all.
-    The profile is the visitor's, also when there is no session; version 0 = none.
-    """
-
-    version: int = 0
-    state: bytes | None = None
-    profile_version: int = 0
-    profile: bytes | None = None
-    engagement_epoch: int = 0
-    granted: int = 0
-    grants_total: int = 0
-    epoch: str = ""
-    offset: int = 0
-    closed: bool = False
-
-
-class NewMessage(msgspec.Struct, frozen=True, gc=False):
-    """A message that a commit appends; the store gives it its offset."""
-
-    id: str
-    body: bytes
-
-
-class StoredMessage(msgspec.Struct, frozen=True, gc=False):
-    """A message as kept; offsets of one epoch are 1, 2, 3 … without gaps."""
-
-    offset: int
-    id: str
-    body: bytes
-
-
-class Idempotency(msgspec.Struct, frozen=True, gc=False):
-    """The answer to keep for 24 h under a caller's Idempotency-Key (already scoped and hashed)."""
-
-    key: bytes
-    body_sha256: bytes
-    status: int
-    response: bytes
-
-
-class DecisionLine(msgspec.Struct, frozen=True, gc=False):
-    """A decision for lists: what it is listed by, and its record, kept longer than journal entries."""
-
-    id: str
-    at_ms: int
-    rule: str
-    outcome: str
-    body: bytes
-
-
-class Commit(msgspec.Struct, frozen=True, gc=False):
-    """One atomic step of a session.
-
-    `expect` and `expect_profile` are the versions that were loaded; `expect_profile` None: not checked,
-    and then `profile` must be None. `op` names this attempt and is reused only to repeat it unchanged.
-    `wake_ms` is the session's one wake-up from now on, None for no wake-up; `fired_ms` is the due time
-    that was claimed when a wake-up is the cause of this commit. `spend` messages are granted in
-    `engagement_epoch` under `cap`; `give_back` grants of that epoch are returned first. `seen` are
-    63-bit hashes of foreign event ids. `ids` are message, decision and conversation ids to be found by.
-    """
-
-    ref: SessionRef
-    op: str
-    expect: int
-    state: bytes
-    entry: bytes
-    expect_profile: int | None = None
-    profile: bytes | None = None
-    wake_ms: int | None = None
-    fired_ms: int | None = None
-    engagement_epoch: int = 0
-    spend: int = 0
-    cap: int = 1
-    give_back: int = 0
-    messages: tuple[NewMessage, ...] = ()
-    seen: tuple[int, ...] = ()
-    ids: tuple[str, ...] = ()
-    decisions: tuple[DecisionLine, ...] = ()
-    idempotency: Idempotency | None = None
-    new_epoch: str | None = None
-    closed: bool = False
-
-
-class Committed(msgspec.Struct, frozen=True, gc=False, tag=True):
-    """Done and durable. Messages got `first_offset` … `offset`; `first_offset` 0 = no message."""
-
-    version: int
-    profile_version: int
-    first_offset: int
-    offset: int
-
-
-class Duplicate(msgspec.Struct, frozen=True, gc=False, tag=True):
-    """`op` was the session's last op: its first answer again; nothing was changed now."""
-
-    version: int
-    profile_version: int
-    first_offset: int
-    offset: int
-
-
-class Conflict(msgspec.Struct, frozen=True, gc=False, tag=True):
-    """Somebody else committed first; `loaded` is what there is now."""
-
-    loaded: Loaded
-
-
-class Capped(msgspec.Struct, frozen=True, gc=False, tag=True):
-    """The cap of this engagement epoch is spent; `loaded` is what there is now."""
-
-    loaded: Loaded
-
-
-class Seen(msgspec.Struct, frozen=True, gc=False, tag=True):
-    """These ids of `seen` were there before: drop their events and decide again."""
-
-    ids: tuple[int, ...]
-
-
-class Gone(msgspec.Struct, frozen=True, gc=False, tag=True):
-    """The wake-up that fired is no longer wanted."""
-
-
-class Replayed(msgspec.Struct, frozen=True, gc=False, tag=True):
-    """The Idempotency-Key was used with the same body: the answer given then."""
-
-    status: int
-    response: bytes
-
-
-class KeyReused(msgspec.Struct, frozen=True, gc=False, tag=True):
-    """The Idempotency-Key was used with another body."""
-
-
-CommitAnswer = Committed | Duplicate | Conflict | Capped | Seen | Gone | Replayed | KeyReused
-
-
-class Due(msgspec.Struct, frozen=True):
-    """Claimed wake-ups. `next_ms`: when to claim again; None = nothing is pending.
-
-    Nothing, neither a wake-up nor a claim's lease, falls due before `next_ms`; it may be up to 2 s
-    early. `sessions` are (session, instant it was due), earliest first; `now_ms` is the store's time,
-    never before any of these instants.
-    """
-
-    now_ms: int
-    next_ms: int | None
-    sessions: tuple[tuple[SessionRef, int], ...]
-
-
-class History(msgspec.Struct, frozen=True):
-    """Messages after an offset, oldest first, without gaps.
-
-    `recovered` False: the epoch differs or older ones are gone; then `messages` are what is kept.
-    """
-
-    epoch: str
-    offset: int
-    recovered: bool
-    messages: tuple[StoredMessage, ...]
-
-
-class Hint(msgspec.Struct, frozen=True, gc=False):
-    """A session that this worker is attached to has messages up to `offset`."""
-
-    ref: SessionRef
-    epoch: str
-    offset: int
-
-
-class Lost(msgspec.Struct, frozen=True, gc=False):
-    """Hints may have been lost: look at all own sessions."""
-
-
-class VisitorRecord(msgspec.Struct, frozen=True, gc=False):
-    """A visitor's profile; version >= 1."""
-
-    version: int
-    profile: bytes
-
-
-class Entry(msgspec.Struct, frozen=True, gc=False):
-    """One journal record: `number` is the version its commit made, `at_ms` the store's time then."""
-
-    number: int
-    at_ms: int
-    body: bytes
-
-
-class DecisionFound(msgspec.Struct, frozen=True, gc=False):
-    """A listed decision, its session, and the number of the journal entry of its commit."""
-
-    line: DecisionLine
-    ref: SessionRef
-    number: int
-
-
-class DecisionFilter(msgspec.Struct, frozen=True, gc=False):
-    """Which decisions to list; empty text and None mean any. `until_ms` is not included."""
-
-    rule: str = ""
-    outcome: str = ""
-    session: str = ""
-    since_ms: int | None = None
-    until_ms: int | None = None
-
-
-class DecisionPage(msgspec.Struct, frozen=True):
-    """Decisions, newest first; `cursor` continues after them, None = no more."""
-
-    decisions: tuple[DecisionFound, ...]
-    cursor: str | None
-
-
-class Doc(msgspec.Struct, frozen=True, gc=False):
-    """A workspace document; version >= 1."""
-
-    version: int
-    body: bytes
-
-
-class DocConflict(msgspec.Struct, frozen=True, gc=False):
-    """The document is at another version than expected; None = there is none."""
-
-    doc: Doc | None
-
-
-class Swept(msgspec.Struct, frozen=True, gc=False):
-    """What one slice of sweeping removed; `more` when there is more to remove now."""
-
-    sessions: int
-    entries: int
-    others: int
-    more: bool
-
-
-class Retention(msgspec.Struct, frozen=True, gc=False):
-    """How long things are kept, in milliseconds; from API.md 12 `[privacy]`."""
-
-    ended_ms: int = 3_600_000
-    events_ms: int = 30 * 86_400_000
-    decisions_ms: int = 90 * 86_400_000
-    profiles_ms: int = 400 * 86_400_000
-
-
-class Health(msgspec.Struct, frozen=True, gc=False):
-    """How the store is: for /readyz and metrics. `queued` are operations that wait."""
-
-    ok: bool
-    reason: str
-    kind: str
-    durability: Durability
-    queued: int
-    pending_wakeups: int
-    sessions: int
+from typing import Protocol
+
+from engine.stores.records import (
+    Begun,
+    Capped,
+    Commit,
+    CommitAnswer,
+    Committed,
+    Conflict,
+    Count,
+    DecisionFilter,
+    DecisionFound,
+    DecisionLine,
+    DecisionPage,
+    Doc,
+    DocConflict,
+    Due,
+    Duplicate,
+    Durability,
+    Entry,
+    FeedEvent,
+    FeedPage,
+    Gone,
+    Health,
+    Hint,
+    History,
+    InProgress,
+    KeyReused,
+    Loaded,
+    Lost,
+    NamedDoc,
+    NewMessage,
+    RateAnswer,
+    RateAsk,
+    RateState,
+    Replayed,
+    Retention,
+    Seen,
+    SessionRef,
+    StoredCause,
+    StoredMessage,
+    Swept,
+    VisitorRecord,
+)
+
+__all__ = [
+    "Begun",
+    "Capped",
+    "Commit",
+    "CommitAnswer",
+    "Committed",
+    "Conflict",
+    "Count",
+    "DecisionFilter",
+    "DecisionFound",
+    "DecisionLine",
+    "DecisionPage",
+    "Doc",
+    "DocConflict",
+    "Due",
+    "Duplicate",
+    "Durability",
+    "Entry",
+    "FeedEvent",
+    "FeedPage",
+    "Gone",
+    "Health",
+    "Hint",
+    "History",
+    "InProgress",
+    "KeyReused",
+    "Loaded",
+    "Lost",
+    "NamedDoc",
+    "NewMessage",
+    "RateAnswer",
+    "RateAsk",
+    "RateState",
+    "Replayed",
+    "Retention",
+    "Seen",
+    "SessionRef",
+    "Store",
+    "StoredCause",
+    "StoredMessage",
+    "Swept",
+    "VisitorRecord",
+]
 
 
 class Store(Protocol):
@@ -303,8 +117,8 @@ class Store(Protocol):
         """Do one step wholly or not at all, and answer when it is as durable as `durability` says.
 
         Checked in this order, before anything is written; the first that speaks is the answer:
-        Duplicate (op is the session's last), Replayed or KeyReused, Conflict (session, then profile),
-        Seen, Gone (`fired_ms` given, but the session has no wake-up), Capped.
+        Duplicate (op is the session's last), Conflict (session, then profile), Seen, Gone (`fired_ms`
+        given, but the session has no wake-up), Capped.
 
         Raises:
             LimitExceeded: a body is over its limit.
@@ -349,6 +163,16 @@ class Store(Protocol):
         """Read a visitor's profile."""
         ...
 
+    async def put_profile(
+        self, workspace: str, visitor: str, profile: bytes, expect: int
+    ) -> int | VisitorRecord | None:
+        """Write a visitor's profile that is at version `expect` (0 = none), outside any session; durable.
+
+        Answers the new version; or, when it is at another version, what there is now. A session of the
+        visitor that is committed with the profile as it was before meets a Conflict.
+        """
+        ...
+
     async def resolve(
         self, alias: str, fresh: SessionRef, *, ended: str | None = None
     ) -> SessionRef:
@@ -365,6 +189,16 @@ class Store(Protocol):
 
     async def find(self, workspace: str, name: str) -> SessionRef | None:
         """Find the session of a session, message, decision or conversation id."""
+        ...
+
+    async def list_sessions(
+        self, workspace: str, before: str | None, limit: int
+    ) -> tuple[SessionRef, ...]:
+        """List sessions by id, downwards, from below `before` (None: from the newest).
+
+        Ended ones too, until their journal is forgotten; of one that was swept `load` finds nothing.
+        Ids of sessions sort by the time they were made. One slice of at most 500.
+        """
         ...
 
     async def journal(self, ref: SessionRef, after: int = 0, limit: int = 1_000) -> list[Entry]:
@@ -392,12 +226,92 @@ class Store(Protocol):
         ...
 
     async def put_doc(
-        self, workspace: str, kind: str, name: str, body: bytes | None, expect: int
+        self,
+        workspace: str,
+        kind: str,
+        name: str,
+        body: bytes | None,
+        expect: int,
+        *,
+        causes: tuple[StoredCause, ...] = (),
     ) -> int | DocConflict:
         """Write (or with None remove) a document that is at version `expect`, 0 = none; durable.
 
-        Answers the new version. Versions of one document only rise, also over a removal.
+        Answers the new version. Versions of one document only rise, also over a removal. `causes` are
+        kept in the same step, to be told as a commit's are.
         """
+        ...
+
+    async def list_docs(
+        self, workspace: str, kind: str, before: str | None = None, limit: int = 100
+    ) -> tuple[NamedDoc, ...]:
+        """List the documents of a kind by name, downwards, from below `before`; at most 500 a call."""
+        ...
+
+    async def book(self, workspace: str, place: str, booking: str, capacity: int) -> bool:
+        """Take a place for a booking: False when `capacity` others have it; durable.
+
+        Repeating it with the same booking answers True again and takes nothing more.
+        """
+        ...
+
+    async def unbook(self, workspace: str, place: str, booking: str) -> bool:
+        """Give a place back; False when this booking did not have it; durable."""
+        ...
+
+    async def booked(self, workspace: str, first: str, last: str) -> dict[str, int]:
+        """Count the bookings of each place from `first` to `last`, both included, in text order."""
+        ...
+
+    async def keep_causes(self, causes: Sequence[StoredCause]) -> None:
+        """Keep causes that belong to no commit, all or none; durable. One that is kept is not kept twice."""
+        ...
+
+    async def take_causes(self, limit: int = 256) -> list[StoredCause]:
+        """Read the oldest causes of all workspaces that are not settled, in the order they were kept.
+
+        Reading takes nothing away: a cause is told at least once.
+        """
+        ...
+
+    async def settle_causes(self, ids: Sequence[str]) -> None:
+        """Forget causes that everybody was told of; an unknown id is nothing."""
+        ...
+
+    async def feed_add(self, workspace: str, event: str, body: bytes) -> int:
+        """Append to a workspace's feed and answer the offset; an event id that it holds keeps its offset.
+
+        A feed keeps its newest 1,000 events, in memory: after a restart it has another epoch.
+        """
+        ...
+
+    async def feed_after(
+        self, workspace: str, epoch: str | None, after: int, limit: int = 256
+    ) -> FeedPage:
+        """Read a feed after an offset; `epoch` None asks from the oldest kept without judging."""
+        ...
+
+    async def counts(self, workspace: str, days: Sequence[str], prefix: str) -> dict[str, int]:
+        """Sum the counters whose name begins with `prefix` over UTC days, by name."""
+        ...
+
+    async def rate(self, asks: Sequence[RateAsk]) -> RateAnswer:
+        """Count one call in every window, or in none when one of them is full.
+
+        Exact over all workers, in the store's time; nothing of it need be durable.
+        """
+        ...
+
+    async def idem_begin(
+        self, key: bytes, body_sha256: bytes, *, lock_ms: int = 30_000
+    ) -> Begun | InProgress | Replayed | KeyReused:
+        """Claim an Idempotency-Key (already scoped and hashed) for one run of `lock_ms` at most."""
+        ...
+
+    async def idem_end(
+        self, key: bytes, body_sha256: bytes, answer: tuple[int, bytes] | None
+    ) -> None:
+        """Keep the (status, body) that the run gave for 24 h, durable; None: release the key unused."""
         ...
 
     async def sweep(self, now_ms: int) -> Swept:

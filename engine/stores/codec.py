@@ -11,7 +11,7 @@ import msgspec
 
 from engine.decision import DecisionRow
 from engine.errors import OpportuneError
-from engine.message import Message
+from engine.message import Item
 from engine.profile import Profile
 from engine.session import Session, State
 from engine.step import Input
@@ -23,7 +23,7 @@ _encoder = msgspec.msgpack.Encoder()
 _session_decoder = msgspec.msgpack.Decoder(Session)
 _state_decoder = msgspec.msgpack.Decoder(State)
 _profile_decoder = msgspec.msgpack.Decoder(Profile)
-_message_decoder = msgspec.msgpack.Decoder(Message)
+_item_decoder: msgspec.msgpack.Decoder[Item] = msgspec.msgpack.Decoder(Item)
 _row_decoder = msgspec.msgpack.Decoder(DecisionRow)
 _PREFIX = bytes([LAYOUT])
 
@@ -96,14 +96,14 @@ def decode_profile(body: bytes) -> Profile:
     return _profile_decoder.decode(_checked(body))
 
 
-def encode_message(message: Message) -> bytes:
-    """Encode a message."""
-    return _PREFIX + _encoder.encode(message)
+def encode_item(item: Item) -> bytes:
+    """Encode what has an offset: a message or a notice."""
+    return _PREFIX + _encoder.encode(item)
 
 
-def decode_message(body: bytes) -> Message:
-    """Decode a message; raises NewerLayout."""
-    return _message_decoder.decode(_checked(body))
+def decode_item(body: bytes) -> Item:
+    """Decode a message or a notice; raises NewerLayout."""
+    return _item_decoder.decode(_checked(body))
 
 
 def encode_entry(entry: JournalEntry) -> bytes:

@@ -16,10 +16,7 @@ from engine.stores.base import (
     Committed,
     Duplicate,
     Gone,
-    Idempotency,
-    KeyReused,
     Loaded,
-    Replayed,
     Seen,
     SessionRef,
 )
@@ -68,10 +65,6 @@ class Ledger(Protocol):
         """Read the session's last op, "" when there is none."""
         ...
 
-    def idempotent(self, key: bytes) -> Idempotency | None:
-        """Read a kept answer."""
-        ...
-
     def profile_version(self, workspace: str, visitor: str) -> int:
         """Read a profile's version, 0 = none."""
         ...
@@ -81,7 +74,7 @@ class Ledger(Protocol):
         ...
 
 
-Refusal = Literal["conflict", "capped"] | Duplicate | Replayed | KeyReused | Seen | Gone | None
+Refusal = Literal["conflict", "capped"] | Duplicate | Seen | Gone | None
 
 
 def judge(commit: Commit, head: Head, ledger: Ledger) -> Refusal:
@@ -93,12 +86,6 @@ def judge(commit: Commit, head: Head, ledger: Ledger) -> Refusal:
     # An op that is repeated expects the version before its own, so the last op is read only then.
     if not is_current and head.version and ledger.last_op(commit.ref) == commit.op:
         return Duplicate(head.version, head.profile_version, head.first_offset, head.offset)
-    if commit.idempotency is not None:
-        kept = ledger.idempotent(commit.idempotency.key)
-        if kept is not None:
-            if kept.body_sha256 == commit.idempotency.body_sha256:
-                return Replayed(kept.status, kept.response)
-            return KeyReused()
     if not is_current:
         return "conflict"
     if commit.expect_profile is not None:
@@ -174,11 +161,20 @@ def check_sizes(commit: Commit) -> None:
         raise LimitExceeded("ENTRY_BYTES_MAX", len(commit.entry), ENTRY_BYTES_MAX)
     if commit.profile is not None:
         assert commit.expect_profile is not None, "a profile is written only over a version read"
-        if len(commit.profile) > PROFILE_BYTES_MAX:
-            raise LimitExceeded("PROFILE_BYTES_MAX", len(commit.profile), PROFILE_BYTES_MAX)
+        check_profile_size(commit.profile)
     for message in commit.messages:
         if len(message.body) > MESSAGE_BYTES_MAX:
             raise LimitExceeded("MESSAGE_BYTES_MAX", len(message.body), MESSAGE_BYTES_MAX)
+
+
+def check_profile_size(profile: bytes) -> None:
+    """Refuse a profile over its limit.
+
+    Raises:
+        LimitExceeded: it names the limit.
+    """
+    if len(profile) > PROFILE_BYTES_MAX:
+        raise LimitExceeded("PROFILE_BYTES_MAX", len(profile), PROFILE_BYTES_MAX)
 
 
 def is_recovered(head: Head, oldest: int, epoch: str | None, after: int) -> bool:

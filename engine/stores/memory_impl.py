@@ -3,15 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 
-from engine.errors import StoreUnavailable
 from engine.limits import (
     CLAIM_ROWS_MAX,
     DECISIONS_ROWS_MAX,
     HISTORY_ROWS_MAX,
-    IDEMPOTENCY_KEPT_MS,
     JOURNAL_ROWS_MAX,
     MEMORY_JOURNAL_BYTES_MAX,
     MESSAGES_KEPT_MAX,
+    SESSIONS_ROWS_MAX,
 )
 from engine.stores.base import (
     Capped,
@@ -21,8 +20,6 @@ from engine.stores.base import (
     DecisionFilter,
     DecisionFound,
     DecisionPage,
-    Doc,
-    DocConflict,
     Due,
     Durability,
     Entry,
@@ -35,7 +32,6 @@ from engine.stores.base import (
     SessionRef,
     StoredMessage,
     Swept,
-    VisitorRecord,
 )
 from engine.stores.head import (
     NO_HEAD,
@@ -52,10 +48,11 @@ from engine.stores.hints import Hints
 from engine.stores.memory_journal import NO_RECORD, MemoryJournal
 from engine.stores.memory_sweep import sweep
 from engine.stores.memory_tables import Alias, KeptProfile, Record, Tables
+from engine.stores.memory_workspace import MemoryWorkspace
 from engine.wakeups import Wheel
 
 
-class MemoryStore:
+class MemoryStore(MemoryWorkspace):
     """The contract of `Store` within one process, nothing durable."""
 
     durability: Durability = "D0"
@@ -68,15 +65,12 @@ class MemoryStore:
         journal_bytes_max: int = MEMORY_JOURNAL_BYTES_MAX,
     ) -> None:
         """Start empty; `clock` answers Unix milliseconds."""
+        super().__init__(clock, Tables(MemoryJournal(journal_bytes_max)))
         self.on_earlier_wake: Callable[[int], None] | None = None
-        self._clock = clock
-        self._now_ms = clock()
         self._retention = retention
-        self._tables = Tables(MemoryJournal(journal_bytes_max))
         self._wheel = Wheel()
         self._next_ms: int | None = None
         self._hints = Hints()
-        self._closed = False
 
     async def load(self, ref: SessionRef) -> Loaded:
         """See `Store.load`."""
@@ -86,6 +80,7 @@ class MemoryStore:
     async def commit(self, commit: Commit) -> CommitAnswer:
         """See `Store.commit`."""
         self._check_open()
+        self._check_causes(commit.causes)
         check_sizes(commit)
         tables = self._tables
         record = tables.session(commit.ref)
@@ -154,12 +149,6 @@ class MemoryStore:
         """See `Store.hints`."""
         return self._hints.listen(worker)
 
-    async def visitor(self, workspace: str, visitor: str) -> VisitorRecord | None:
-        """See `Store.visitor`."""
-        self._check_open()
-        found = self._tables.profile(workspace, visitor)
-        return None if found is None else VisitorRecord(found.version, found.profile)
-
     async def resolve(
         self, alias: str, fresh: SessionRef, *, ended: str | None = None
     ) -> SessionRef:
@@ -185,6 +174,13 @@ class MemoryStore:
         if record is not None:
             return SessionRef(workspace, record.visitor, record.session)
         return self._tables.ids.get((workspace, name))
+
+    async def list_sessions(
+        self, workspace: str, before: str | None, limit: int
+    ) -> tuple[SessionRef, ...]:
+        """See `Store.list_sessions`."""
+        self._check_open()
+        return self._tables.list_sessions(workspace, before, min(limit, SESSIONS_ROWS_MAX))
 
     async def journal(
         self, ref: SessionRef, after: int = 0, limit: int = JOURNAL_ROWS_MAX
@@ -237,31 +233,13 @@ class MemoryStore:
             page.append(found)
         return DecisionPage(tuple(page), None)
 
-    async def get_doc(self, workspace: str, kind: str, name: str) -> Doc | None:
-        """See `Store.get_doc`."""
-        self._check_open()
-        found = self._tables.docs.get((workspace, kind, name))
-        return None if found is None or found[1] is None else Doc(found[0], found[1])
-
-    async def put_doc(
-        self, workspace: str, kind: str, name: str, body: bytes | None, expect: int
-    ) -> int | DocConflict:
-        """See `Store.put_doc`."""
-        self._check_open()
-        last, kept = self._tables.docs.get((workspace, kind, name), (0, None))
-        if expect != (0 if kept is None else last):
-            return DocConflict(None if kept is None else Doc(last, kept))
-        self._tables.docs[workspace, kind, name] = (last + 1, body)
-        return last + 1
-
     async def sweep(self, now_ms: int) -> Swept:
         """See `Store.sweep`."""
         self._check_open()
-        return sweep(self._tables, self._retention, now_ms)
-
-    async def now(self) -> int:
-        """See `Store.now`."""
-        return self._tick()
+        self._rates.sweep(now_ms)
+        others = self._answers.sweep(now_ms)
+        swept = sweep(self._tables, self._retention, now_ms)
+        return Swept(swept.sessions, swept.entries, swept.others + others, swept.more)
 
     async def health(self) -> Health:
         """See `Store.health`."""
@@ -297,9 +275,10 @@ class MemoryStore:
             tables.ids[ref.workspace, name] = ref
         for line in commit.decisions:
             tables.decisions.append(DecisionFound(line, ref, head.version))
-        if commit.idempotency is not None:
-            until_ms = now_ms + IDEMPOTENCY_KEPT_MS
-            tables.answers[commit.idempotency.key] = (commit.idempotency, until_ms)
+        if commit.causes:
+            self._keep_causes(commit.causes)
+        if commit.counts:
+            self._add_counts(ref.workspace, commit.counts)
 
     def _rearm(self, slot: int, wake_ms: int | None) -> None:
         if wake_ms is None:
@@ -319,15 +298,6 @@ class MemoryStore:
             return loaded(NO_HEAD, None, version, body)
         return loaded(record.head, record.state, version, body)
 
-    def _tick(self) -> int:
-        now_ms = self._clock()
-        self._now_ms = max(now_ms, self._now_ms)
-        return self._now_ms
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise StoreUnavailable("none", 1_000, "the store is closed")
-
 
 def _is_wanted(found: DecisionFound, workspace: str, wanted: DecisionFilter) -> bool:
     line, ref = found.line, found.ref
@@ -336,6 +306,7 @@ def _is_wanted(found: DecisionFound, workspace: str, wanted: DecisionFilter) -> 
         and wanted.rule in ("", line.rule)
         and wanted.outcome in ("", line.outcome)
         and wanted.session in ("", ref.session)
+        and wanted.visitor in ("", ref.visitor)
         and (wanted.since_ms is None or line.at_ms >= wanted.since_ms)
         and (wanted.until_ms is None or line.at_ms < wanted.until_ms)
     )

@@ -1,7 +1,8 @@
 """Retention of `memory:`: what an ended session, an old entry or an old id leaves behind."""
 
-from engine.limits import ALIAS_KEPT_MS, SEEN_KEPT_MS
+from engine.limits import ALIAS_KEPT_MS, BOOKINGS_KEPT_MS, SEEN_KEPT_MS
 from engine.stores.base import Retention, Swept
+from engine.stores.days import utc_day
 from engine.stores.memory_tables import Record, Tables
 
 
@@ -12,6 +13,8 @@ def sweep(tables: Tables, retention: Retention, now_ms: int) -> Swept:
     others = _sweep_ids(tables, now_ms)
     others += _sweep_decisions(tables, now_ms - retention.decisions_ms)
     others += _sweep_profiles(tables, now_ms - retention.profiles_ms)
+    others += _sweep_counters(tables, utc_day(now_ms - retention.decisions_ms))
+    others += _sweep_bookings(tables, now_ms - BOOKINGS_KEPT_MS)
     return Swept(sessions, entries, others, more=False)
 
 
@@ -21,13 +24,14 @@ def _sweep_sessions(tables: Tables, ended_before_ms: int) -> int:
         over = [r for r in of_one.values() if _is_over(r, ended_before_ms)]
         for record in over:
             del of_one[record.session]
+            tables.swept.setdefault(record.workspace, {})[record.session] = record.visitor
             record.state, record.messages = None, ()
         count += len(over)
     free = set(tables.free_slots)
     for record in tables.records:
         is_swept = record.state is None and record.slot not in free
         if is_swept and record.newest < tables.journal.start:
-            tables.free_slots.append(record.slot)
+            tables.free(record)
     return count
 
 
@@ -40,9 +44,6 @@ def _sweep_ids(tables: Tables, now_ms: int) -> int:
         count += len(old)
         if not ids:
             del tables.seen[visitor]
-    for key in [key for key, (_, until_ms) in tables.answers.items() if until_ms <= now_ms]:
-        del tables.answers[key]
-        count += 1
     for name, alias in list(tables.aliases.items()):
         is_live = alias.ref.session in tables.sessions.get(alias.ref.workspace, {})
         if not is_live and alias.at_ms <= now_ms - ALIAS_KEPT_MS:
@@ -67,6 +68,23 @@ def _sweep_profiles(tables: Tables, before_ms: int) -> int:
         for visitor in old:
             del of_one[visitor]
         count += len(old)
+    return count
+
+
+def _sweep_counters(tables: Tables, before_day: str) -> int:
+    old = [key for key in tables.counters if key[1] < before_day]
+    return sum(len(tables.counters.pop(key)) for key in old)
+
+
+def _sweep_bookings(tables: Tables, before_ms: int) -> int:
+    count = 0
+    for key, taken in list(tables.bookings.items()):
+        old = [booking for booking, at_ms in taken.items() if at_ms <= before_ms]
+        for booking in old:
+            del taken[booking]
+        count += len(old)
+        if not taken:
+            del tables.bookings[key]
     return count
 
 

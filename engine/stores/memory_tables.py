@@ -2,14 +2,11 @@
 
 import msgspec
 
-from engine.stores.base import (
-    DecisionFound,
-    Idempotency,
-    SessionRef,
-    StoredMessage,
-)
+from engine.stores.base import DecisionFound, SessionRef, StoredCause, StoredMessage
 from engine.stores.head import NO_HEAD, Head, decode_head, encode_head
+from engine.stores.memory_docs import Docs
 from engine.stores.memory_journal import NO_RECORD, MemoryJournal
+from engine.stores.memory_names import Names
 
 NO_HEAD_BYTES = encode_head(NO_HEAD)
 
@@ -63,9 +60,17 @@ class Tables:
         self.aliases: dict[tuple[str, str], Alias] = {}
         self.ids: dict[tuple[str, str], SessionRef] = {}
         self.seen: dict[tuple[str, str], dict[int, int]] = {}
-        self.answers: dict[bytes, tuple[Idempotency, int]] = {}
         self.decisions: list[DecisionFound | None] = []
-        self.docs: dict[tuple[str, str, str], tuple[int, bytes | None]] = {}
+        # Sessions for lists, by workspace; of swept ones, as long as they are listed, the visitors.
+        self.names: dict[str, Names] = {}
+        self.swept: dict[str, dict[str, str]] = {}
+        self.docs = Docs()
+        # Bookings of a place with the instants they were made, by (workspace, place).
+        self.bookings: dict[tuple[str, str], dict[str, int]] = {}
+        # By id, in the order of keeping.
+        self.causes: dict[str, StoredCause] = {}
+        # Numbers by name, by (workspace, day).
+        self.counters: dict[tuple[str, str], dict[str, int]] = {}
 
     def session(self, ref: SessionRef) -> Record | None:
         """Find a session that has a commit and was not swept."""
@@ -82,17 +87,34 @@ class Tables:
             record = Record(ref.workspace, ref.visitor, ref.session, len(self.records))
             self.records.append(record)
         self.sessions.setdefault(ref.workspace, {})[ref.session] = record
+        self.names.setdefault(ref.workspace, Names()).add(ref.session)
         return record
+
+    def list_sessions(
+        self, workspace: str, before: str | None, limit: int
+    ) -> tuple[SessionRef, ...]:
+        """List sessions by id, downwards, also those that were swept."""
+        live, swept = self.sessions.get(workspace, {}), self.swept.get(workspace, {})
+        return tuple(
+            SessionRef(
+                workspace,
+                live[name].visitor if name in live else swept[name],
+                name,
+            )
+            for name in self.names.get(workspace, Names()).below(before, limit)
+        )
+
+    def free(self, record: Record) -> None:
+        """Let the slot of a swept session be used again: nothing of it is left."""
+        self.free_slots.append(record.slot)
+        self.swept[record.workspace].pop(record.session, None)
+        if record.session not in self.sessions.get(record.workspace, {}):
+            self.names[record.workspace].discard(record.session)
 
     def last_op(self, ref: SessionRef) -> str:
         """See `Ledger.last_op`."""
         record = self.session(ref)
         return "" if record is None else record.op
-
-    def idempotent(self, key: bytes) -> Idempotency | None:
-        """See `Ledger.idempotent`."""
-        found = self.answers.get(key)
-        return None if found is None else found[0]
 
     def profile_version(self, workspace: str, visitor: str) -> int:
         """See `Ledger.profile_version`."""

@@ -3,15 +3,14 @@
 import sqlite3
 from collections.abc import Callable, Sequence
 
-from engine.limits import IDEMPOTENCY_KEPT_MS
 from engine.stores.base import (
     Capped,
     Commit,
     CommitAnswer,
     Conflict,
-    Idempotency,
     Loaded,
     SessionRef,
+    StoredCause,
 )
 from engine.stores.head import (
     NO_HEAD,
@@ -27,6 +26,8 @@ from engine.stores.sqlite_heads import HeadMap
 from engine.stores.sqlite_rows import Rows
 
 _PROFILES_CACHED = 50_000
+# What a small row and its index cost in the write-ahead log, on pages that neighbours share.
+_ROW_BYTES = 1_024
 
 
 class Commits:
@@ -45,6 +46,7 @@ class Commits:
         self.next_num = next_num
         self._profile_versions: dict[tuple[str, str], int] = {}
         self._bytes_written = 0
+        (self.causes_kept,) = db.execute("SELECT count(*) FROM cause").fetchone()
         self._begin()
 
     def run(
@@ -65,6 +67,7 @@ class Commits:
         except BaseException:
             self._undo()
             raise
+        self.causes_kept += self._causes_more
         for slot, _, _, _, due_ms in self._changed:
             if due_ms is None:
                 self.heads.wheel.disarm(slot)
@@ -141,15 +144,6 @@ class Commits:
             (op,) = self.db.execute("SELECT op FROM journal WHERE id = ?", (row,)).fetchone()
         return str(op)
 
-    def idempotent(self, key: bytes) -> Idempotency | None:
-        """See `Ledger.idempotent`."""
-        if key in self._answers:
-            return self._answers[key]
-        found = self.db.execute(
-            "SELECT body_sha256, status, response FROM answer WHERE key = ?", (key,)
-        ).fetchone()
-        return None if found is None else Idempotency(key, *found)
-
     def profile_version(self, workspace: str, visitor: str) -> int:
         """See `Ledger.profile_version`."""
         version = self._profile_versions.get((workspace, visitor))
@@ -171,6 +165,22 @@ class Commits:
         """Let a profile's version be read from the file again."""
         self._profile_versions.pop((workspace, visitor), None)
 
+    def keep_causes(self, causes: Sequence[StoredCause]) -> None:
+        """Keep causes within the transaction of a batch, outside its commits."""
+        if causes:
+            rows = Rows()
+            rows.add_causes(causes)
+            self._causes_more += rows.write_causes(self.db)
+
+    def settle_causes(self, ids: Sequence[str]) -> None:
+        """Forget causes within the transaction of a batch."""
+        gone = self.db.executemany("DELETE FROM cause WHERE id = ?", [(name,) for name in ids])
+        self._causes_more -= gone.rowcount
+
+    def note_written(self, count: int) -> None:
+        """Reckon with the bytes of a body written outside commits."""
+        self._bytes_written += count
+
     def _is_known(self, ref: SessionRef, event: int) -> bool:
         key = (ref.workspace, ref.visitor, event)
         if key in self._seen:
@@ -184,8 +194,8 @@ class Commits:
         self._refused: dict[int, type[Conflict | Capped]] = {}
         self._ops: dict[int, str] = {}
         self._seen: set[tuple[str, str, int]] = set()
-        self._answers: dict[bytes, Idempotency] = {}
         self._count = 0
+        self._causes_more = 0
 
     def _accept(self, commit: Commit, now_ms: int) -> CommitAnswer:
         place = self._count
@@ -235,8 +245,12 @@ class Commits:
             rows.add_messages(num, after.first_offset, [(m.id, m.body) for m in commit.messages])
         if commit.spend or commit.give_back:
             self._collect_grants(num, commit, head, after)
-        if commit.seen or commit.ids or commit.decisions or commit.idempotency is not None:
+        if commit.seen or commit.ids or commit.decisions:
             self._collect_ids(num, commit, after, now_ms)
+        if commit.causes:
+            rows.add_causes(commit.causes)
+        if commit.counts:
+            rows.add_counts(ref.workspace, commit.counts)
 
     def _begin_session(self, commit: Commit, now_ms: int) -> int:
         """Give a session a row and a slot; a swept one goes on where its journal ended."""
@@ -275,11 +289,6 @@ class Commits:
             )
             for line in commit.decisions
         ]  # fmt: skip
-        kept = commit.idempotency
-        if kept is not None:
-            until_ms = now_ms + IDEMPOTENCY_KEPT_MS
-            rows.answers.append((kept.key, kept.body_sha256, kept.status, kept.response, until_ms))
-            self._answers[kept.key] = kept
         rows.is_append_only = False
 
     def _write(self, also: Callable[[], None] | None) -> None:
@@ -291,8 +300,12 @@ class Commits:
         db.execute("BEGIN IMMEDIATE")
         rows.write_journal(db)
         rows.write_others(db)
+        if rows.causes:
+            self._causes_more += rows.write_causes(db)
         if also is not None:
+            before = db.total_changes
             also()
+            self._bytes_written += _ROW_BYTES * (db.total_changes - before)
         db.execute("COMMIT")
 
     def _undo(self) -> None:

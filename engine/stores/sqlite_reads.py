@@ -2,18 +2,16 @@
 
 import sqlite3
 
-from engine.limits import HISTORY_ROWS_MAX, JOURNAL_ROWS_MAX
+from engine.limits import HISTORY_ROWS_MAX, JOURNAL_ROWS_MAX, SESSIONS_ROWS_MAX
 from engine.stores.base import (
     DecisionFilter,
     DecisionFound,
     DecisionLine,
-    Doc,
     Due,
     Entry,
     History,
     SessionRef,
     StoredMessage,
-    VisitorRecord,
 )
 from engine.stores.head import decode_head, is_recovered
 from engine.stores.sqlite_commits import Commits
@@ -83,14 +81,6 @@ def history(
     return History(head.epoch, head.offset, recovered, tuple(StoredMessage(*row) for row in found))
 
 
-def visitor(db: sqlite3.Connection, workspace: str, name: str) -> VisitorRecord | None:
-    """See `Store.visitor`."""
-    found = db.execute(
-        "SELECT version, body FROM profile WHERE ws = ? AND visitor = ?", (workspace, name)
-    ).fetchone()
-    return None if found is None else VisitorRecord(*found)
-
-
 def find_alias(db: sqlite3.Connection, workspace: str, alias: str) -> SessionRef | None:
     """See `Store.find_alias`."""
     found = db.execute(
@@ -108,6 +98,18 @@ def find(db: sqlite3.Connection, workspace: str, name: str) -> SessionRef | None
         (workspace, name),
     ).fetchone()
     return None if found is None else SessionRef(workspace, *found)
+
+
+def list_sessions(
+    db: sqlite3.Connection, workspace: str, before: str | None, limit: int
+) -> tuple[SessionRef, ...]:
+    """See `Store.list_sessions`."""
+    found = db.execute(
+        "SELECT visitor, id FROM session WHERE ws = ?1 AND (?2 IS NULL OR id < ?2) "
+        "ORDER BY id DESC LIMIT ?3",
+        (workspace, before, min(limit, SESSIONS_ROWS_MAX)),
+    )
+    return tuple(SessionRef(workspace, *row) for row in found)
 
 
 def journal(commits: Commits, ref: SessionRef, after: int, limit: int) -> list[Entry]:
@@ -170,6 +172,7 @@ def decisions_before(
         ("rule = ?", wanted.rule),
         ("outcome = ?", wanted.outcome),
         ("session = ?", wanted.session),
+        ("visitor = ?", wanted.visitor),
         ("at >= ?", wanted.since_ms),
         ("at < ?", wanted.until_ms),
     ):
@@ -183,23 +186,6 @@ def decisions_before(
         (row[0], DecisionFound(DecisionLine(*row[1:6]), SessionRef(workspace, *row[6:8]), row[8]))
         for row in db.execute(sql, (*parameters, limit)).fetchall()
     ]
-
-
-def get_doc(db: sqlite3.Connection, workspace: str, kind: str, name: str) -> Doc | None:
-    """See `Store.get_doc`."""
-    version, body = doc_row(db, workspace, kind, name)
-    return None if body is None else Doc(version, body)
-
-
-def doc_row(
-    db: sqlite3.Connection, workspace: str, kind: str, name: str
-) -> tuple[int, bytes | None]:
-    """Read a document's last version and its body, None when it was removed."""
-    found = db.execute(
-        "SELECT version, body FROM doc WHERE ws = ? AND kind = ? AND id = ?",
-        (workspace, kind, name),
-    ).fetchone()
-    return (0, None) if found is None else (found[0], found[1])
 
 
 def _entry(db: sqlite3.Connection, number: int, row: int) -> Entry:

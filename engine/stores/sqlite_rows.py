@@ -1,9 +1,11 @@
 """The rows that a batch of commits adds to the SQLite file, and how they are written in one step."""
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from engine.limits import BATCH_LEN_MAX, MESSAGES_KEPT_MAX
+from engine.stores.base import Count, StoredCause
 
 _COLUMNS = 8
 _PAGE_BYTES = 4_096
@@ -28,11 +30,12 @@ class Rows:
     granted: list[tuple[int, int, int]] = field(default_factory=list)
     given_back: list[tuple[int, int, int]] = field(default_factory=list)
     seen: list[tuple[str, str, int, int]] = field(default_factory=list)
-    answers: list[tuple[bytes, bytes, int, bytes, int]] = field(default_factory=list)
     refs: list[tuple[str, str, int]] = field(default_factory=list)
     decisions: list[tuple[str, int, str, str, str, int, str, str, bytes]] = field(
         default_factory=list
     )
+    causes: list[tuple[str, str, str, bytes]] = field(default_factory=list)
+    counts: dict[tuple[str, str, str], int] = field(default_factory=dict)
     is_append_only: bool = True
 
     def write_journal(self, db: sqlite3.Connection) -> None:
@@ -66,7 +69,6 @@ class Rows:
             ),
             ("INSERT INTO granted VALUES(?,?,?)", self.granted),
             ("INSERT INTO seen VALUES(?,?,?,?)", self.seen),
-            ("INSERT INTO answer VALUES(?,?,?,?,?)", self.answers),
             ("INSERT OR REPLACE INTO ref VALUES(?,?,?)", self.refs),
             (
                 (
@@ -78,10 +80,36 @@ class Rows:
         ):
             if rows:
                 db.executemany(statement, rows)
+        if self.counts:
+            db.executemany(
+                "INSERT INTO counter VALUES(?,?,?,?) ON CONFLICT DO UPDATE SET "
+                "number = number + excluded.number",
+                [(*key, number) for key, number in self.counts.items()],
+            )
+
+    def write_causes(self, db: sqlite3.Connection) -> int:
+        """Write the causes that are not kept yet, within such a transaction, and count them."""
+        return db.executemany(
+            "INSERT INTO cause(id, ws, visitor, body) VALUES(?,?,?,?) ON CONFLICT DO NOTHING",
+            self.causes,
+        ).rowcount
+
+    def add_causes(self, causes: Sequence[StoredCause]) -> None:
+        """Add causes in the order in which they are to be told."""
+        self.causes += [(c.id, c.workspace, c.visitor, c.body) for c in causes]
+        self.is_append_only = False
+
+    def add_counts(self, workspace: str, counts: Sequence[Count]) -> None:
+        """Add to counters; what a batch adds to one of them is written once."""
+        for count in counts:
+            key = (workspace, count.day, count.name)
+            self.counts[key] = self.counts.get(key, 0) + count.number
+        self.is_append_only = False
 
     def estimate_bytes(self) -> int:
         """Estimate what writing costs in the write-ahead log: whole pages, one a scattered row."""
         bodies = sum(len(value) for value in self.journal if isinstance(value, bytes))
+        bodies += sum(len(body) for *_, body in self.causes)
         scattered = 0 if self.is_append_only else len(self.journal) // _COLUMNS * 3
         return bodies + bodies // 8 + _PAGE_BYTES * (2 + scattered)
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from engine.errors import StoreRefused
 
-LAYOUT = 1
+# 1: sessions, profiles, messages, decisions, documents. 2: also causes, counters, bookings.
+LAYOUT = 2
 
 # A commit appends to `journal` and touches no index of it. `session.tip` and `session.due` follow at
 # checkpoints; `meta.checkpoint` is the journal row up to which they are right.
@@ -53,6 +54,15 @@ CREATE INDEX IF NOT EXISTS alias_at ON alias(at);
 CREATE TABLE IF NOT EXISTS doc(
   ws TEXT, kind TEXT, id TEXT, version INTEGER NOT NULL, body BLOB,
   PRIMARY KEY(ws, kind, id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS cause(
+  seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, ws TEXT NOT NULL, visitor TEXT NOT NULL,
+  body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS counter(
+  ws TEXT, day TEXT, name TEXT, number INTEGER NOT NULL, PRIMARY KEY(ws, day, name)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS counter_day ON counter(day);
+CREATE TABLE IF NOT EXISTS booking(
+  ws TEXT, place TEXT, id TEXT, at INTEGER NOT NULL, PRIMARY KEY(ws, place, id)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS booking_at ON booking(at);
 """
 
 
@@ -117,16 +127,19 @@ def _settle(db: sqlite3.Connection, synchronous: str) -> None:
 
 
 def _check_layout(db: sqlite3.Connection, path: Path) -> None:
+    """Make the tables that are missing: a file of an older layout lacks some and is right otherwise."""
     found = db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
     if found and ("meta",) not in found:
         raise StoreRefused(f"{path} is a database of another program; name another file")
-    db.executescript(_TABLES)
-    db.execute("INSERT OR IGNORE INTO meta VALUES('layout', ?), ('checkpoint', 0)", (LAYOUT,))
-    (layout,) = db.execute("SELECT value FROM meta WHERE key = 'layout'").fetchone()
-    if layout != LAYOUT:
+    kept = found and db.execute("SELECT value FROM meta WHERE key = 'layout'").fetchone()
+    if kept and kept[0] > LAYOUT:
         raise StoreRefused(
-            f"{path} has layout {layout}, this version reads {LAYOUT}; use the version that wrote it"
+            f"{path} has layout {kept[0]}, this version reads {LAYOUT}; "
+            "use the version that wrote it"
         )
+    db.executescript(_TABLES)
+    db.execute("INSERT OR IGNORE INTO meta VALUES('checkpoint', 0)")
+    db.execute("INSERT OR REPLACE INTO meta VALUES('layout', ?)", (LAYOUT,))
 
 
 def _explain(path: Path, error: sqlite3.Error) -> str:

@@ -2,8 +2,9 @@
 
 import sqlite3
 
-from engine.limits import ALIAS_KEPT_MS, SEEN_KEPT_MS
+from engine.limits import ALIAS_KEPT_MS, BOOKINGS_KEPT_MS, SEEN_KEPT_MS
 from engine.stores.base import Retention, Swept
+from engine.stores.days import utc_day
 from engine.stores.head import NO_DUE_MS, decode_head
 from engine.stores.sqlite_checkpoint import Checkpoints
 from engine.stores.sqlite_commits import Commits
@@ -17,13 +18,15 @@ def sweep(commits: Commits, checkpoints: Checkpoints, retention: Retention, now_
     states = _sweep_states(commits, checkpoints.row, now_ms - retention.ended_ms)
     entries = _sweep_journal(commits, checkpoints.row, now_ms - retention.events_ms)
     others = _sweep_profiles(commits, now_ms - retention.profiles_ms)
-    for table, test, before_ms in (
+    for table, test, before in (
         ("seen", "at <= ?", now_ms - SEEN_KEPT_MS),
         ("answer", "until <= ?", now_ms),
         ("decision", _DECISION_IS_OLD, now_ms - retention.decisions_ms),
         ("alias", _ALIAS_IS_OLD, now_ms - ALIAS_KEPT_MS),
+        ("counter", "day < ?", utc_day(now_ms - retention.decisions_ms)),
+        ("booking", "at <= ?", now_ms - BOOKINGS_KEPT_MS),
     ):
-        others = max(others, _sweep_table(commits, table, test, before_ms))
+        others = max(others, _sweep_table(commits, table, test, before))
     more = max(sessions, states, entries, others) >= _SLICE
     return Swept(sessions, entries, others, more)
 
@@ -34,15 +37,22 @@ _ALIAS_IS_OLD = (
 )
 # Decisions are numbered in the order of their time, so the oldest are the first.
 _DECISION_IS_OLD = f"at <= ? AND seq < (SELECT min(seq) FROM decision) + {_SLICE}"  # noqa: S608
-_KEYS = {"seen": "ws, visitor, event", "answer": "key", "decision": "seq", "alias": "ws, alias"}
+_KEYS = {
+    "seen": "ws, visitor, event",
+    "answer": "key",
+    "decision": "seq",
+    "alias": "ws, alias",
+    "counter": "ws, day, name",
+    "booking": "ws, place, id",
+}
 
 
-def _sweep_table(commits: Commits, table: str, test: str, before_ms: int) -> int:
+def _sweep_table(commits: Commits, table: str, test: str, before: int | str) -> int:
     keys = _KEYS[table]
     return commits.db.execute(
         f"DELETE FROM {table} WHERE ({keys}) IN "  # noqa: S608 - names from this file
         f"(SELECT {keys} FROM {table} WHERE {test} LIMIT {_SLICE})",
-        (before_ms,),
+        (before,),
     ).rowcount
 
 

@@ -13,6 +13,8 @@ SUMMARIES = (
     ("fmt", "lay rule files out"),
     ("test", "run the tests in rule files"),
     ("replay", "run rules over recorded visitors"),
+    ("why", "say why a rule spoke or stayed silent"),
+    ("keys", "API keys, password hashes, dashboard tokens"),
 )
 INTERRUPTED = 130
 
@@ -32,6 +34,10 @@ def load(name: str) -> Command | None:
             from server.cli.test import COMMAND
         case "replay":
             from server.cli.replay import COMMAND
+        case "why":
+            from server.cli.why import COMMAND
+        case "keys":
+            from server.cli.keys import COMMAND
         case _:
             return None
     return COMMAND

@@ -6,24 +6,28 @@ import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
 import uvicorn
 
 from engine.clock import SystemClock
+from engine.ids import system_random_bytes
+from server.access.operator_token import left_for_operators, token_path
 from server.assembly import Assembled, assemble
 from server.cli.command import Refusal
 from server.cli.output import count, paint_talk, talk
 from server.config import Config
+from server.config_file import ConfigProblem
+from server.hearers import chores_of
 from server.jobs import Jobs
-from server.live_rules import BrokenRules, rule_folders
 from server.log_format import configure_log
+from server.rulebook.live_rules import BrokenRules, rule_folders
 
 PING_EVERY_S = 25.0
 PONG_WITHIN_S = 10.0
-FRAME_BYTES_MAX = 64 * 1024
+FRAME_BYTES_MAX = 128 * 1024
 KEEP_ALIVE_S = 65
 
 
@@ -59,6 +63,8 @@ async def _serve(config: Config, listener: socket.socket, *, watch: bool, weaker
     clock = SystemClock()
     try:
         parts = await assemble(config, watch=watch, clock=clock, tell=talk)
+    except ConfigProblem as problem:
+        raise Refusal(str(problem)) from problem
     except BrokenRules as broken:
         talk(f"{broken}\n")
         message = f"the rules of {broken.folder.workspace} have errors; nothing was started"
@@ -66,11 +72,27 @@ async def _serve(config: Config, listener: socket.socket, *, watch: bool, weaker
     if not weaker:
         await _refuse_weaker(config, parts)
     server = Server(_uvicorn_config(config, parts), banner(config, parts))
-    async with _jobs(Jobs(parts.store, clock)):
-        await server.serve(sockets=[listener])
+    with _operators(config, parts, listener):
+        async with _jobs(Jobs(parts.store, clock, chores_of(parts.app.services))):
+            await server.serve(sockets=[listener])
     if server.started:
         talk(farewell(config.store.url))
     return server.started
+
+
+@contextmanager
+def _operators(config: Config, parts: Assembled, listener: socket.socket) -> Iterator[None]:
+    """Leave a token for the command line on this machine; without a place for it nobody gets in."""
+    host, port = listener.getsockname()[:2]
+    reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # what is bound already
+    address = f"http://[{reached}]:{port}" if ":" in reached else f"http://{reached}:{port}"
+    with ExitStack() as stack:
+        left = left_for_operators(token_path(config), address, system_random_bytes)
+        try:
+            parts.app.services.operator_token = stack.enter_context(left)
+        except OSError as error:
+            talk(f"no token for `opportune keys` could be left: {error}")
+        yield
 
 
 @asynccontextmanager
@@ -125,7 +147,7 @@ def banner(config: Config, parts: Assembled) -> str:
         where = _near(str(folder.path)) if folder.path else "no folder"
         rules = count(len(live.program.rules), "rule")
         lines.append(f"  rules   {folder.workspace}/{folder.name}   {where}   {rules}")
-    lines += [f"  API     {config.server.public_url}", "", "  Stop: Ctrl-C"]
+    lines += [f"  API     {config.server.public_url}   documents: /docs", "", "  Stop: Ctrl-C"]
     return "\n".join(lines)
 
 

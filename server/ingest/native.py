@@ -142,6 +142,9 @@ def _in_words(name: str, metadata: dict[str, object] | None) -> tuple[str, dict[
             properties.setdefault("depth", properties.pop("percent"))
         case "visitor_message":
             _check_words(properties)
+            _drop_own(properties)
+        case "reply_clicked" | "voice_started":
+            _drop_own(properties)
         case "purchase":
             _name_order(properties)
         case _:
@@ -173,6 +176,11 @@ def _check_words(properties: dict[str, object]) -> None:
     if len(text) > MESSAGE_CHARS_MAX:
         words = f"metadata.text is longer than {MESSAGE_CHARS_MAX} characters"
         raise ApiError("too_long", words, field="metadata.text")
+
+
+def _drop_own(properties: dict[str, object]) -> None:
+    """Take off what only the server says of words: a browser does not choose a conversation's id."""
+    properties.pop("conversation", None)
 
 
 def _name_order(properties: dict[str, object]) -> None:

@@ -5,13 +5,14 @@ import importlib.metadata
 
 import msgspec
 
-from server.auth import bearer
+from server.access.auth import bearer
 from server.call import Call
 from server.errors import ApiError
-from server.live_rules import MAIN
 from server.metrics import CONTENT_TYPE
+from server.rulebook.live_rules import MAIN
 from server.services import Services
 from server.wire.envelope import Answer
+from server.wire.service import HealthReply, ReadyReply, VersionReply
 from server.wire.widgets import PROTOCOL
 
 RULES_LANGUAGE = 1
@@ -20,7 +21,7 @@ RULES_LANGUAGE = 1
 
 async def healthz(_: Call) -> Answer:
     """Say that the loop runs."""
-    return Answer(200, b'{"status":"ok"}')
+    return Answer(200, msgspec.json.encode(HealthReply()))
 
 
 async def readyz(call: Call) -> Answer:
@@ -28,14 +29,14 @@ async def readyz(call: Call) -> Answer:
     services = call.services
     health = await services.health()
     ready = health.ok and not services.is_stopping
-    body = {
-        "status": "ready" if ready else health.reason or "stopping",
-        "store": health.kind,
-        "durability": health.durability,
-        "loop_lag_ms": round(services.metrics.loop_lag_ms),
-        "queue": health.queued,
-        "rules": _versions(services),
-    }
+    body = ReadyReply(
+        status="ready" if ready else health.reason or "stopping",
+        store=health.kind,
+        durability=health.durability,
+        loop_lag_ms=round(services.metrics.loop_lag_ms),
+        queue=health.queued,
+        rules=_versions(services),
+    )
     return Answer(200 if ready else 503, msgspec.json.encode(body))
 
 
@@ -47,11 +48,11 @@ def _versions(services: Services) -> dict[str, int]:
 
 async def version(_: Call) -> Answer:
     """Say which version runs, and which widget protocol and rule language it speaks."""
-    body = {
-        "version": importlib.metadata.version("opportune"),
-        "protocol": PROTOCOL,
-        "rules_language": RULES_LANGUAGE,
-    }
+    body = VersionReply(
+        version=importlib.metadata.version("opportune"),
+        protocol=PROTOCOL,
+        rules_language=RULES_LANGUAGE,
+    )
     return Answer(200, msgspec.json.encode(body))
 
 

@@ -3,15 +3,18 @@
 from collections.abc import Sequence
 
 import msgspec
+from msgspec import UNSET
 from starlette.types import Receive, Scope, Send
 
 from engine.events import Event
 from engine.message import Message
 from engine.runtime_types import ClientContext, Tracked
 from engine.stores.base import SessionRef
-from server.auth import WidgetAccess, bearer
+from server.access.auth import WidgetAccess, bearer
 from server.errors import ApiError, answer_for
-from server.ingest.consent import with_consent
+from server.handed_out import HandedOut
+from server.ingest.client import client_of
+from server.ingest.consent import is_guarded, kept_of, says_granted, with_consent
 from server.ingest.native import events_of, moment_of
 from server.log_format import log_failure
 from server.middleware import (
@@ -23,6 +26,8 @@ from server.middleware import (
     send_answer,
 )
 from server.services import Services
+from server.widget_visits import USER_ID, profile_of
+from server.wire.conversation_frames import MessageFrame, message_frame
 from server.wire.decoding import Reader, check_id
 from server.wire.envelope import Answer, Header, failure
 from server.wire.widgets import (
@@ -30,7 +35,7 @@ from server.wire.widgets import (
     HEARTBEAT_MS,
     RejectedItem,
     TrackBody,
-    message_frame,
+    TrackReply,
 )
 
 PATH_START = "/api/widgets/"
@@ -85,7 +90,10 @@ async def serve_track(services: Services, scope: Scope, receive: Receive, send: 
 
 
 class TrackRequest(msgspec.Struct, frozen=True, gc=False):
-    """A request that was understood. `is_brief`: its answer is `{"success": true}` alone."""
+    """A request that was understood. `is_brief`: its answer is `{"success": true}` alone.
+
+    `awaits_consent`: nothing of it may be kept unless the visitor granted consent before.
+    """
 
     source: str
     body: TrackBody
@@ -93,6 +101,7 @@ class TrackRequest(msgspec.Struct, frozen=True, gc=False):
     rejected: list[RejectedItem]
     client: ClientContext
     is_brief: bool
+    awaits_consent: bool = False
 
 
 def understand(
@@ -120,9 +129,10 @@ def understand(
     if body is None:
         body, size = _decode(headers, raw)
     events, rejected = _events(body, size, now_ms)
-    client = client_context(services, headers, body)
-    if client.consent or client.gpc or access.site.consent == "required":
-        events = with_consent(access.site, client, events, now_ms)
+    client = client_of(services.config.privacy, headers, body.context, body.consent)
+    awaits_consent = is_guarded(access.site, client) and not says_granted(client, events)
+    if client.consent:
+        events = with_consent(client, events, now_ms)
     return TrackRequest(
         access.site.source_id,
         body,
@@ -130,6 +140,7 @@ def understand(
         rejected,
         client,
         body.batch is None and not body.deliver,
+        awaits_consent,
     )
 
 
@@ -163,26 +174,9 @@ def _events(body: TrackBody, size: int, now_ms: int) -> tuple[list[Event], list[
     if body.user_id is not None:
         check_id(body.user_id, "userId")
         if events:
-            named = {**events[0].attributes, "visitor.user_id": body.user_id}
+            named = {**events[0].attributes, USER_ID: body.user_id}
             events[0] = msgspec.structs.replace(events[0], attributes=named)
     return events, rejected
-
-
-def client_context(
-    services: Services, headers: dict[bytes, bytes], body: TrackBody
-) -> ClientContext:
-    """Gather what a request says of its sender; a privacy signal counts where it is honoured."""
-    privacy = services.config.privacy
-    is_private = (privacy.honour_gpc and headers.get(b"sec-gpc") == b"1") or (
-        privacy.honour_dnt and headers.get(b"dnt") == b"1"
-    )
-    return ClientContext(
-        user_agent=headers.get(b"user-agent", b"")[:512].decode("latin-1"),
-        timezone=(body.context.timezone or "") if body.context else "",
-        locale=(body.context.locale or "") if body.context else "",
-        consent=body.consent or "",
-        gpc=is_private,
-    )
 
 
 # ---- the commit and its answer
@@ -190,6 +184,8 @@ def client_context(
 
 async def _carry_out(services: Services, workspace_id: str, request: TrackRequest) -> Answer:
     """Commit the events to the client's session and tell what became of them."""
+    if request.awaits_consent:
+        request = await _as_kept(services, workspace_id, request)
     if not request.events:
         return _SUCCESS if request.is_brief else _report(request, _NOTHING)
     runtime, body, count = services.runtime, request.body, len(request.events)
@@ -198,6 +194,8 @@ async def _carry_out(services: Services, workspace_id: str, request: TrackReques
     services.events_in_flight += count
     try:
         ref = await runtime.resolve(workspace_id, request.source, body.session_id, body.visitor_id)
+        if body.user_id is not None:
+            await _drop_claim(services, ref, request)
         tracked = await runtime.track(ref, request.source, request.events, request.client)
     finally:
         services.events_in_flight -= count
@@ -207,42 +205,73 @@ async def _carry_out(services: Services, workspace_id: str, request: TrackReques
     if not body.deliver:
         return _report(request, tracked)
     messages = await _hand_out(services, ref) if runtime.may_have_messages(ref) else []
-    next_check_ms = _next_check_ms(tracked.wake_ms, services.clock.now_ms())
-    return _report(request, tracked, messages, next_check_ms)
+    wait_ms = next_check_ms(tracked.wake_ms, services.clock.now_ms())
+    return _report(request, tracked, messages, wait_ms)
+
+
+async def _as_kept(services: Services, workspace_id: str, request: TrackRequest) -> TrackRequest:
+    """Leave of a guarded request what may be kept, by what its visitor said of consent before."""
+    ref = await services.runtime.find(workspace_id, request.body.session_id)
+    found = None if ref is None else await services.runtime.read(ref)
+    stored = None if found is None else found[1].consent
+    return msgspec.structs.replace(request, events=kept_of(request.events, stored))
+
+
+async def _drop_claim(services: Services, ref: SessionRef, request: TrackRequest) -> None:
+    """Take the user id that nobody vouches for off the events of a visitor who proved another."""
+    profile = await profile_of(services, ref)
+    if not profile.is_known:
+        return
+    for number, event in enumerate(request.events):
+        if USER_ID in event.attributes:
+            rest = {name: value for name, value in event.attributes.items() if name != USER_ID}
+            request.events[number] = msgspec.structs.replace(event, attributes=rest)
 
 
 def _report(
     request: TrackRequest,
     tracked: Tracked,
-    messages: Sequence[dict[str, object]] = (),
-    next_check_ms: int = HEARTBEAT_MS,
+    messages: Sequence[MessageFrame] = (),
+    wait_ms: int = HEARTBEAT_MS,
 ) -> Answer:
-    fields: dict[str, object] = {"success": True}
-    if request.body.batch is not None:
-        fields["accepted"] = tracked.accepted
-        fields["duplicates"] = tracked.duplicates
-        fields["rejected"] = request.rejected
-    if request.body.deliver:
-        fields["messages"] = messages
-        fields["nextCheckMs"] = next_check_ms
-    return Answer(200, msgspec.json.encode(fields))
+    is_batch, delivers = request.body.batch is not None, request.body.deliver
+    reply = TrackReply(
+        accepted=tracked.accepted if is_batch else UNSET,
+        duplicates=tracked.duplicates if is_batch else UNSET,
+        rejected=request.rejected if is_batch else UNSET,
+        messages=list(messages) if delivers else UNSET,
+        next_check_ms=wait_ms if delivers else UNSET,
+    )
+    return Answer(200, msgspec.json.encode(reply))
 
 
-async def _hand_out(services: Services, ref: SessionRef) -> list[dict[str, object]]:
+async def _hand_out(services: Services, ref: SessionRef) -> list[MessageFrame]:
     """Take the messages that no socket and no poll has had yet, and note that they are delivered."""
     pulled = await services.runtime.pull(ref, None, 0)
-    waiting = [message for message in pulled.messages if _is_waiting(message)]
-    if waiting:
-        await services.runtime.delivered(ref, [message.id for message in waiting])
-        services.metrics.count_delivered(len(waiting))
+    waiting = [message for message in pulled.messages if _is_waiting(services.handed_out, message)]
+    await note_delivered(services, ref, waiting)
     return [message_frame(message, pulled.epoch) for message in waiting]
 
 
-def _is_waiting(message: Message) -> bool:
-    return message.author != "visitor" and message.status == "sent" and message.outcome is None
+async def note_delivered(services: Services, ref: SessionRef, messages: Sequence[Message]) -> None:
+    """Note that messages were handed out by a poll."""
+    fresh = [m.id for m in messages if m.author != "visitor" and m.status == "sent"]
+    if fresh:
+        services.handed_out.note(fresh)
+        await services.runtime.delivered(ref, fresh)
+        services.metrics.count_delivered(len(fresh))
 
 
-def _next_check_ms(wake_ms: int | None, now_ms: int) -> int:
+def _is_waiting(handed_out: HandedOut, message: Message) -> bool:
+    return (
+        message.author != "visitor"
+        and message.status == "sent"
+        and message.outcome is None
+        and message.id not in handed_out
+    )
+
+
+def next_check_ms(wake_ms: int | None, now_ms: int) -> int:
     """Say when to ask again: soon after the session's wake-up, after one heartbeat at the latest."""
     if wake_ms is None:
         return HEARTBEAT_MS

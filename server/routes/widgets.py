@@ -4,14 +4,15 @@ import hashlib
 
 import msgspec
 
-from server.auth import bearer
+from server.access.auth import bearer
 from server.call import Call
 from server.errors import ApiError
 from server.wire.envelope import JSON_TYPE, Answer
-from server.wire.widgets import config_body
+from server.wire.widgets import config_reply
 from server.workspace_settings import Site, Workspace
 
 _CACHE = b"public, max-age=60, stale-while-revalidate=600"
+_VARY = b"Authorization, Origin"
 
 
 async def widget_config(call: Call) -> Answer:
@@ -21,9 +22,9 @@ async def widget_config(call: Call) -> Answer:
         raise ApiError("widget_not_found")
     site = _site(call, workspace)
     ws_url = call.services.config.server.ws_url
-    body = msgspec.json.encode(config_body(workspace, site, ws_url, call.now_ms))
+    body = msgspec.json.encode(config_reply(workspace, site, ws_url, call.now_ms))
     etag = b'"' + hashlib.sha256(body).hexdigest()[:16].encode() + b'"'
-    headers = ((b"etag", etag), (b"cache-control", _CACHE))
+    headers = ((b"etag", etag), (b"cache-control", _CACHE), (b"vary", _VARY))
     known = (part.strip() for part in call.headers.get(b"if-none-match", b"").split(b","))
     if any(tag.removeprefix(b"W/") in (etag, b"*") for tag in known):
         return Answer(304, b"", headers)

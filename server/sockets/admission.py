@@ -3,23 +3,16 @@
 from dataclasses import dataclass
 
 from engine.runtime_types import SessionView
-from server.auth import VisitorClaim
+from server.access.visitor_tokens import VisitorClaim
 from server.services import Services
+from server.sockets.connection import (
+    FORBIDDEN,
+    NO_SUCH_SESSION,
+    SESSION_CLOSED,
+    UNAUTHENTICATED,
+    Rejected,
+)
 from server.workspace_settings import Site, Workspace
-
-UNAUTHENTICATED = 4401
-FORBIDDEN = 4403
-NO_SUCH_SESSION = 4404
-SESSION_CLOSED = 4410
-
-
-class Rejected(Exception):
-    """The socket closes with this code."""
-
-    def __init__(self, code: int) -> None:
-        """Keep the close code of API.md 9.3."""
-        super().__init__(f"close {code}")
-        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +45,7 @@ async def admit(
     view = await _view(services, workspace, session_id)
     if claim is not None and claim.ref != view.ref:
         raise Rejected(UNAUTHENTICATED)
-    if claim is None and view.widget_made:
+    if claim is None and (view.widget_made or view.verified):
         raise Rejected(UNAUTHENTICATED)
     if site is not None and site.source_id != view.source:
         raise Rejected(FORBIDDEN)

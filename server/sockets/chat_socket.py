@@ -1,54 +1,25 @@
-"""The chat socket as a state machine: connecting, authenticating, open, closed (API.md 9.1)."""
+"""The chat socket: one visitor's client, from its authentication to its close (API.md 9.1)."""
 
-import asyncio
 from contextlib import suppress
-from typing import Literal
 
 import msgspec
 from starlette.types import Receive, Scope, Send
 
 from engine.errors import OpportuneError, StoreUnavailable
-from server.auth import bearer
+from server.access.auth import bearer
 from server.errors import ApiError, answer_for
-from server.log_format import log_failure
-from server.middleware import (
-    check_head,
-    check_transport,
-    request_id_of,
-    send_answer,
-    upgrade_refused_by,
-)
 from server.services import Services
-from server.sockets.admission import Admission, Rejected, admit
+from server.sockets.admission import Admission, admit
+from server.sockets.connection import MALFORMED, UNAUTHENTICATED, Connection, Rejected
 from server.sockets.delivery import Delivery
 from server.sockets.frames import FrameReader
+from server.sockets.whispers import Whispers
 from server.wire.decoding import Reader
-from server.wire.envelope import failure
-from server.wire.sockets import (
-    FRAME_BYTES_MAX,
-    SUBPROTOCOL,
-    AuthFrame,
-    error_frame,
-    frame_type,
-    hello_frame,
-)
+from server.wire.envelope import rfc3339
+from server.wire.server_frames import HelloFrame, error_out
+from server.wire.sockets import AuthFrame, frame_type
 
-SOCKETS_MAX = 50_000
-"""One more is refused with 503 before its upgrade."""
-
-AUTH_WAIT_S = 5.0
-SEND_WAIT_S = 2.0
-"""A client that takes a frame no faster is too slow: 4413."""
-
-MALFORMED, UNAUTHENTICATED, TOO_SLOW, STORE_DOWN = 4400, 4401, 4413, 4503
-FAILED = 1011
-
-SocketState = Literal["connecting", "authenticating", "open", "closed"]
 _auth_reader = Reader(AuthFrame)
-
-
-class ClientLeft(Exception):
-    """The client closed the socket or its connection broke."""
 
 
 class ChatSocket:
@@ -57,93 +28,37 @@ class ChatSocket:
     def __init__(self, services: Services, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one upgrade request."""
         self._services = services
-        self._scope = scope
-        self._receive = receive
-        self._send = send
-        self._headers: dict[bytes, bytes] = dict(scope["headers"])
-        self._state: SocketState = "connecting"
-        self._told_to_close: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._request_id = request_id_of(
-            self._headers, services.request_ids, services.clock.now_ms()
-        )
+        self._session_id: str = scope["path_params"]["session_id"]
+        self._connection = Connection(services, scope, receive, send)
 
     async def serve(self) -> None:
         """Run the socket from upgrade to close."""
-        await self._receive()
-        refused = self._refusal()
-        if refused is not None:
-            now_ms = self._services.clock.now_ms()
-            answer = failure("platform", refused, self._request_id, now_ms)
-            send = upgrade_refused_by(self._send)
-            await send_answer(send, answer, self._request_id, self._services.no_store_headers)
-            return
-        await self._accept()
-        self._services.metrics.sockets += 1
-        try:
-            code = await self._converse()
-        except ClientLeft:
-            self._state = "closed"
-            return
-        except Exception as error:  # noqa: BLE001  # logged under the request's id
-            log_failure(answer_for(error), error, self._request_id)
-            code = STORE_DOWN if isinstance(error, StoreUnavailable) else FAILED
-        finally:
-            self._services.metrics.sockets -= 1
-        await self._close(code)
+        await self._connection.serve(self._converse)
 
     def close_soon(self, code: int) -> None:
         """Close with a code as soon as the loop comes to it; a second call changes nothing."""
-        if not self._told_to_close.done():
-            self._told_to_close.set_result(code)
-
-    # ---- connecting
-
-    def _refusal(self) -> ApiError | None:
-        """Check address, transport, room and Origin before the upgrade; the site is known only later."""
-        try:
-            check_head(self._scope, self._headers)
-            check_transport(self._services.config, self._scope)
-        except ApiError as error:
-            return error
-        if self._services.metrics.sockets >= SOCKETS_MAX:
-            return ApiError("queue_full", retry_after_s=5)
-        origin = self._origin()
-        if origin is None or self._services.credentials.origin_of_any_site(origin):
-            return None
-        return ApiError("origin_not_allowed")
-
-    async def _accept(self) -> None:
-        offered = self._scope.get("subprotocols") or ()
-        subprotocol = SUBPROTOCOL if SUBPROTOCOL in offered else None
-        await self._send({"type": "websocket.accept", "subprotocol": subprotocol})
-        self._state = "authenticating"
-
-    def _origin(self) -> str | None:
-        origin = self._headers.get(b"origin")
-        return None if origin is None else origin.decode("latin-1")
+        self._connection.close_soon(code)
 
     # ---- authenticating
 
     async def _converse(self) -> int:
         """Authenticate, then serve frames both ways; returns the close code."""
+        auth = await self._credential()
+        tokens = (auth.token, auth.visitor_token)
+        origin = self._connection.origin
         try:
-            auth = await self._credential()
-            session_id = self._scope["path_params"]["session_id"]
-            tokens = (auth.token, auth.visitor_token)
-            admission = await admit(self._services, session_id, tokens, self._origin())
+            admission = await admit(self._services, self._session_id, tokens, origin)
         except Rejected as rejected:
-            return rejected.code
+            if rejected.code != UNAUTHENTICATED:
+                raise
+            raise await self._connection.refused_credential() from None
         return await self._open(auth, admission)
 
     async def _credential(self) -> AuthFrame:
         """Take the credential of the handshake, else of the first frame within 5 s."""
-        if token := bearer(self._headers):
+        if token := bearer(self._connection.headers):
             return AuthFrame(token)
-        try:
-            async with asyncio.timeout(AUTH_WAIT_S):
-                raw = await self._frame()
-        except TimeoutError:
-            raise Rejected(UNAUTHENTICATED) from None
+        raw = await self._connection.first_frame()
         try:
             if frame_type(raw) != "auth":
                 raise Rejected(UNAUTHENTICATED)
@@ -155,16 +70,15 @@ class ChatSocket:
     # ---- open
 
     async def _open(self, auth: AuthFrame, admission: Admission) -> int:
-        services, ref = self._services, admission.view.ref
-        delivery = Delivery(services, ref, self._write)
-        frames = FrameReader(services, admission.view, delivery, self._headers)
+        services, ref, write = self._services, admission.view.ref, self._connection.write
+        delivery = Delivery(services, ref, write)
+        frames = FrameReader(services, admission.view, delivery, self._connection.scope)
         services.sockets.add(ref, self)
         try:
             async with delivery.turn:
                 await frames.greet(auth)
                 pulled, missed = await delivery.begin(auth.resume)
-                self._state = "open"
-                hello = hello_frame(
+                hello = HelloFrame(
                     session_id=ref.session,
                     visitor_id=ref.visitor,
                     status=admission.view.status,
@@ -172,38 +86,23 @@ class ChatSocket:
                     offset=pulled.offset,
                     recovered=auth.resume is not None and pulled.recovered,
                     visitor_token=admission.visitor_token,
-                    now_ms=services.clock.now_ms(),
+                    server_time=rfc3339(services.clock.now_ms()),
                 )
-                await self._write(hello)
+                await write(hello)
                 await delivery.send(missed)
                 delivery.offset = max(delivery.offset, pulled.offset)
-            return await self._run(frames, delivery)
-        except Rejected as rejected:
-            return rejected.code
+            whispers = Whispers(services, ref, write)
+            return await self._connection.until_first_ends(
+                self._read(frames), delivery.run(), whispers.run()
+            )
         finally:
             services.sockets.remove(ref, self)
             with suppress(StoreUnavailable):
                 await delivery.end(frames.tabs)
 
-    async def _run(self, frames: FrameReader, delivery: Delivery) -> int:
-        """Read and deliver until one of them ends or the socket is told to close."""
-        reading = asyncio.create_task(self._read(frames))
-        delivering = asyncio.create_task(delivery.run())
-        tasks: set[asyncio.Future[int] | asyncio.Task[None]] = {reading, delivering}
-        try:
-            await asyncio.wait({*tasks, self._told_to_close}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in (reading, delivering):
-                task.cancel()
-            await asyncio.wait({reading, delivering})
-        for task in (reading, delivering):
-            if not task.cancelled() and (error := task.exception()) is not None:
-                raise error
-        return self._told_to_close.result()
-
     async def _read(self, frames: FrameReader) -> None:
         while True:
-            raw = await self._frame()
+            raw = await self._connection.frame()
             try:
                 kind = frame_type(raw)
             except ApiError:
@@ -211,44 +110,9 @@ class ChatSocket:
             try:
                 answer = await frames.take(kind, raw)
             except (ApiError, OpportuneError) as error:
-                answer = error_frame(answer_for(error), client_id_of(raw))
+                answer = error_out(answer_for(error), client_id_of(raw))
             if answer is not None:
-                await self._write(answer)
-
-    # ---- the wire
-
-    async def _frame(self) -> bytes:
-        message = await self._receive()
-        if message["type"] == "websocket.disconnect":
-            raise ClientLeft
-        text = message.get("text")
-        if text is None:
-            raise Rejected(MALFORMED)
-        raw: bytes = text.encode()
-        if len(raw) > FRAME_BYTES_MAX:
-            raise Rejected(MALFORMED)
-        return raw
-
-    async def _write(self, frame: dict[str, object]) -> None:
-        """Send one frame; a client that does not take it in 2 s is too slow."""
-        text = msgspec.json.encode(frame).decode()
-        try:
-            async with asyncio.timeout(SEND_WAIT_S):
-                await self._send({"type": "websocket.send", "text": text})
-        except TimeoutError:
-            raise Rejected(TOO_SLOW) from None
-        except OSError:
-            raise ClientLeft from None
-
-    async def _close(self, code: int) -> None:
-        if self._state == "closed":
-            return
-        self._state = "closed"
-        self._services.metrics.count_close(code)
-        # A stalled peer would keep us here for ever; returning ends the connection anyway.
-        with suppress(TimeoutError, OSError):
-            async with asyncio.timeout(SEND_WAIT_S):
-                await self._send({"type": "websocket.close", "code": code})
+                await self._connection.write(answer)
 
 
 class _Reference(msgspec.Struct):

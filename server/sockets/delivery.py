@@ -4,12 +4,14 @@ import asyncio
 import zlib
 from collections.abc import Awaitable, Callable
 
-from engine.message import Message
+from engine.message import Item, Message, Notice
 from engine.runtime_types import Attachment, Pulled
 from engine.stores.base import SessionRef
 from server.services import Services
-from server.wire.sockets import Resume, ack_frame
-from server.wire.widgets import message_frame
+from server.sockets.connection import SESSION_CLOSED, Rejected
+from server.wire.conversation_frames import frame_of
+from server.wire.server_frames import SocketFrame, ack_out
+from server.wire.sockets import Resume
 
 FRESH_MESSAGES_MAX = 50
 """Messages that a client gets which cannot go on where it stopped."""
@@ -21,7 +23,7 @@ LOOK_AGAIN_S = 30
 LOOK_AGAIN_SPREAD_S = 10
 """A lost hint costs this long at most: 30 to 40 s, spread over the sessions."""
 
-Write = Callable[[dict[str, object]], Awaitable[None]]
+Write = Callable[[SocketFrame], Awaitable[None]]
 
 
 class Delivery:
@@ -40,10 +42,10 @@ class Delivery:
         self.epoch = ""
         self.offset = 0
 
-    async def begin(self, resume: Resume | None) -> tuple[Pulled, list[Message]]:
+    async def begin(self, resume: Resume | None) -> tuple[Pulled, list[Item]]:
         """Attach to the session and read what the client has missed.
 
-        Returns what was pulled and the messages to be sent after the `hello`.
+        Returns what was pulled and what is to be sent after the `hello`.
         """
         runtime = self._services.runtime
         self._attachment = await runtime.attach(self._ref, self._hint.set)
@@ -54,7 +56,7 @@ class Delivery:
         self.epoch = pulled.epoch
         if resume is not None and pulled.recovered:
             self.offset = resume.offset
-            return pulled, list(pulled.messages)
+            return pulled, list(pulled.items)
         return pulled, list(pulled.messages[-FRESH_MESSAGES_MAX:])
 
     async def end(self, tabs: list[str]) -> None:
@@ -81,21 +83,27 @@ class Delivery:
         """Pull what is new and send it; the caller holds `turn`."""
         pulled = await self._services.runtime.pull(self._ref, self.epoch, self.offset)
         self.epoch = pulled.epoch
-        await self.send(list(pulled.messages))
+        await self.send(list(pulled.items))
         self.offset = max(self.offset, pulled.offset)
 
-    async def send(self, messages: list[Message]) -> None:
-        """Write messages in their order, own ones as acks, then note what was delivered."""
+    async def send(self, items: list[Item]) -> None:
+        """Write items in their order, own messages as acks, then note what was delivered.
+
+        Raises:
+            Rejected: 4410 after the notice that the session is closed.
+        """
         fresh = []
-        for message in messages:
-            await self._write(self._frame(message))
-            self.offset = max(self.offset, message.offset)
-            if message.author != "visitor" and message.status == "sent":
-                fresh.append(message.id)
+        for item in items:
+            await self._write(self._frame(item))
+            self.offset = max(self.offset, item.offset)
+            if isinstance(item, Message) and item.author != "visitor" and item.status == "sent":
+                fresh.append(item.id)
         if fresh:
             await self._services.runtime.delivered(self._ref, fresh)
             self._services.sockets.note_handed(fresh)
             self._services.metrics.count_delivered(len(fresh))
+        if any(isinstance(item, Notice) and _says_closed(item) for item in items):
+            raise Rejected(SESSION_CLOSED)
 
     def note_own(self, message: Message, client_id: str | None) -> None:
         """Remember that this socket sent a message: it gets the ack in the message's place."""
@@ -103,7 +111,11 @@ class Delivery:
             del self._own[next(iter(self._own))]
         self._own[message.id] = client_id
 
-    def _frame(self, message: Message) -> dict[str, object]:
-        if message.id in self._own:
-            return ack_frame(message, self.epoch, self._own.pop(message.id))
-        return message_frame(message, self.epoch)
+    def _frame(self, item: Item) -> SocketFrame:
+        if isinstance(item, Message) and item.id in self._own:
+            return ack_out(item, self.epoch, self._own.pop(item.id))
+        return frame_of(item, self.epoch)
+
+
+def _says_closed(notice: Notice) -> bool:
+    return notice.name == "session_status" and notice.data.get("status") == "closed"

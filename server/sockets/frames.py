@@ -1,8 +1,14 @@
 """What each frame of a client means: events for the engine, words of the visitor, clicks."""
 
+import msgspec
+from starlette.types import Scope
+
+from engine.conversations.appointments import NotBooked
 from engine.events import Event
+from engine.ids import derived_id
 from engine.message import Message
-from engine.runtime_types import ClientContext, SessionView
+from engine.outbox.contents import TypingContent
+from engine.runtime_types import SessionView
 from server.errors import ApiError
 from server.ingest.native import (
     MESSAGE_CHARS_MAX,
@@ -13,18 +19,21 @@ from server.ingest.native import (
 )
 from server.services import Services
 from server.sockets.delivery import Delivery
+from server.sockets.manners import Manners
+from server.wire.appointments import refusal, wish_of
+from server.wire.server_frames import AckOut, PongOut, SocketFrame, TrackAckOut, ack_out
 from server.wire.sockets import (
     READERS,
     AboutMessageFrame,
     AuthFrame,
+    BookFrame,
     MessageFrame,
     PageFrame,
     PingFrame,
     ReplyFrame,
     TrackFrame,
+    TypingFrame,
     VisibilityFrame,
-    ack_frame,
-    track_ack_frame,
 )
 
 _ABOUT_MESSAGES = {
@@ -42,30 +51,21 @@ class FrameReader:
         services: Services,
         view: SessionView,
         delivery: Delivery,
-        headers: dict[bytes, bytes],
+        scope: Scope,
     ) -> None:
         """Serve the session of `view`; events without a page load's id belong to the first tab."""
         self._services = services
         self._view = view
         self._ref = view.ref
         self._delivery = delivery
-        self._client = ClientContext(
-            user_agent=headers.get(b"user-agent", b"")[:512].decode("latin-1"),
-            gpc=services.config.privacy.honour_gpc and headers.get(b"sec-gpc") == b"1",
-        )
+        self._manners = Manners(services, view, scope)
         self._tab = ""
         self.tabs: list[str] = []
 
     async def greet(self, auth: AuthFrame) -> None:
         """Take the page and the visibility that came with the authentication."""
         self._tab = auth.load or ""
-        if auth.context is not None:
-            self._client = ClientContext(
-                user_agent=self._client.user_agent,
-                timezone=auth.context.timezone or "",
-                locale=auth.context.locale or "",
-                gpc=self._client.gpc,
-            )
+        self._manners.meet(auth.context)
         events = []
         if auth.page is not None and auth.page.url and auth.page.url != self._view.page_url:
             events.append(self._page_view(auth.page.url, auth.page.title))
@@ -73,7 +73,7 @@ class FrameReader:
             events.append(self._event("show" if auth.visible else "hide"))
         await self._track(events)
 
-    async def take(self, kind: str, raw: bytes) -> dict[str, object] | None:
+    async def take(self, kind: str, raw: bytes) -> SocketFrame | None:
         """Carry out one frame; returns the frame that answers it, if any.
 
         Raises ApiError for a frame that does not fit its type; unknown types are ignored.
@@ -94,21 +94,26 @@ class FrameReader:
                 await self._track([self._page_view(frame.url, frame.title)])
             case VisibilityFrame():
                 await self._track([self._event("show" if frame.visible else "hide")])
+            case BookFrame():
+                await self._book(frame)
+            case TypingFrame():
+                self._show_typing(frame)
             case PingFrame():
-                return {"type": "pong"} if frame.id is None else {"type": "pong", "id": frame.id}
+                return PongOut(frame.id)
             case _:
                 pass
         return None
 
     # ---- words and clicks
 
-    async def _say(self, frame: MessageFrame) -> dict[str, object] | None:
+    async def _say(self, frame: MessageFrame) -> AckOut | None:
         """Store the visitor's words; the ack takes the message's place in the sequence."""
         text = frame.text.strip()
         if not 1 <= len(text) <= MESSAGE_CHARS_MAX:
             reason = "too_long" if text else "too_short"
             raise ApiError(reason, "text has 1 to 4,000 characters", field="text")
         delivery = self._delivery
+        await self._manners.check_words(delivery.offset)
         async with delivery.turn:
             message = await self._services.runtime.say(self._ref, text, frame.client_id or "")
             if message is None:
@@ -117,14 +122,15 @@ class FrameReader:
             await delivery.push()
         return None
 
-    async def _ack_again(self, client_id: str) -> dict[str, object] | None:
+    async def _ack_again(self, client_id: str) -> AckOut | None:
         """Acknowledge a repeated message with the place of the first one."""
         pulled = await self._services.runtime.pull(self._ref, None, 0)
         first = next((m for m in pulled.messages if m.client_id == client_id), None)
-        return None if first is None else ack_frame(first, pulled.epoch, client_id)
+        return None if first is None else ack_out(first, pulled.epoch, client_id)
 
     async def _click(self, frame: ReplyFrame) -> None:
         delivery = self._delivery
+        await self._manners.check_words(delivery.offset)
         async with delivery.turn:
             message: Message | None = await self._services.runtime.click(
                 self._ref, frame.message_id, frame.value
@@ -133,20 +139,50 @@ class FrameReader:
                 delivery.note_own(message, None)
                 await delivery.push()
 
+    def _show_typing(self, frame: TypingFrame) -> None:
+        """Show dashboards that the visitor types; nothing of it is kept."""
+        services, ref = self._services, self._ref
+        services.feed.show(
+            ref.workspace,
+            "visitor:typing",
+            ref.session,
+            TypingContent(ref.session, ref.visitor, frame.state),
+            services.clock.now_ms(),
+            source=self._view.source,
+            session=ref.session,
+        )
+
+    async def _book(self, frame: BookFrame) -> None:
+        """Book the chosen slot; what is booked comes as an event of the sequence.
+
+        Raises ApiError: invalid_timestamp, slot_taken, slot_invalid, calendar_not_found.
+        """
+        services = self._services
+        await self._manners.check_words(self._delivery.offset)
+        wish = msgspec.structs.replace(wish_of(frame), ref=self._ref)
+        name = frame.client_id or services.ids.make("appt")
+        secret, place = services.secret, (self._ref.workspace, self._ref.session)
+        booked = await services.bookings.book(
+            self._ref.workspace, wish, derived_id("appt", secret, *place, name)
+        )
+        if isinstance(booked, NotBooked):
+            raise refusal(booked)
+
     # ---- events
 
-    async def _take_events(self, frame: TrackFrame) -> dict[str, object]:
+    async def _take_events(self, frame: TrackFrame) -> TrackAckOut:
         now_ms = self._services.clock.now_ms()
         events, rejected = batch_events(frame.events, None, Moment(now_ms))
         accepted, duplicates = await self._track(events)
-        return track_ack_frame(accepted, duplicates, rejected)
+        return TrackAckOut(accepted, duplicates, rejected)
 
     async def _track(self, events: list[Event]) -> tuple[int, int]:
+        events = await self._manners.kept(events)
         if not events:
             return 0, 0
         self.tabs.extend({e.tab for e in events if e.tab not in self.tabs})
         tracked = await self._services.runtime.track(
-            self._ref, self._view.source, events, self._client
+            self._ref, self._view.source, events, self._manners.client
         )
         self._services.metrics.count_events(tracked.accepted, tracked.duplicates)
         return tracked.accepted, tracked.duplicates

@@ -1,7 +1,7 @@
 """The chat sockets of this process: at most twenty a session, and who has just been handed what."""
 
 import asyncio
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterable
 from typing import Protocol
 
@@ -28,11 +28,14 @@ class OpenSockets:
     def __init__(self) -> None:
         """Start with no sockets."""
         self._by_session: dict[SessionRef, list[Closable]] = {}
+        self._by_workspace: Counter[str] = Counter()
         self._handed: OrderedDict[str, None] = OrderedDict()
         self._waiters: dict[str, asyncio.Event] = {}
 
     def add(self, ref: SessionRef, socket: Closable) -> None:
         """Note an authenticated socket; the oldest of the session goes when there are too many."""
+        if ref not in self._by_session:
+            self._by_workspace[ref.workspace] += 1
         sockets = self._by_session.setdefault(ref, [])
         sockets.append(socket)
         if len(sockets) > SOCKETS_PER_SESSION_MAX:
@@ -43,12 +46,16 @@ class OpenSockets:
         sockets = self._by_session.get(ref, [])
         if socket in sockets:
             sockets.remove(socket)
-        if not sockets:
-            self._by_session.pop(ref, None)
+        if not sockets and self._by_session.pop(ref, None) is not None:
+            self._by_workspace[ref.workspace] -= 1
 
     def has(self, ref: SessionRef) -> bool:
         """Tell whether a session has a socket here."""
         return ref in self._by_session
+
+    def sessions_of(self, workspace: str) -> int:
+        """Count the sessions of a workspace that have a socket here."""
+        return self._by_workspace[workspace]
 
     def close_all(self, code: int) -> None:
         """Tell every socket to go."""

@@ -1,7 +1,7 @@
 """The envelopes of the API families, and the answer that carries one."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Literal
@@ -10,25 +10,45 @@ import msgspec
 
 from server.errors import ApiError
 
-Family = Literal["platform", "widget", "service"]
+Family = Literal["platform", "widget", "agent", "dashboard", "service"]
 Header = tuple[bytes, bytes]
 
 JSON_TYPE: Header = (b"content-type", b"application/json")
-_WIDGET_TEXTS: Mapping[str, str] = {
-    "missing_credentials": "Invalid widget token",
-    "invalid_credentials": "Invalid widget token",
-    "widget_not_found": "Widget not found",
-    "internal": "Server error",
+_TEXTS: Mapping[str, Mapping[str, str]] = {
+    "widget": {
+        "missing_credentials": "Invalid widget token",
+        "invalid_credentials": "Invalid widget token",
+        "chat_session_minute": "Usage limit exceeded",
+        "chat_address_minute": "Usage limit exceeded",
+        "chat_workspace_minute": "Usage limit exceeded",
+        "chat_month": "Usage limit exceeded",
+    },
+    "agent": {
+        "agent_not_found": "Agent not found or access denied",
+        "session_not_found": "Session not found or access denied",
+    },
+    "dashboard": {
+        "invalid_credentials": "The workspace, name or password is wrong",
+    },
 }
+"""Texts that a family has for reasons of its own (API.md 2.5, 4.2)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Status, body and headers of one response; `content-length` is added when it is sent."""
+    """Status, body and headers of one response; `content-length` is added when it is sent.
+
+    With `pieces` the body is made while it is sent, and `body` is its end.
+    """
 
     status: int
     body: bytes = b""
     headers: tuple[Header, ...] = (JSON_TYPE,)
+    pieces: AsyncIterator[bytes] | None = None
+
+    def with_headers(self, headers: tuple[Header, ...]) -> "Answer":
+        """Return the same answer with more headers."""
+        return replace(self, headers=(*self.headers, *headers)) if headers else self
 
 
 class Advice(msgspec.Struct, frozen=True):
@@ -49,9 +69,24 @@ def _second(at_s: int) -> str:
     return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def success(data: object, request_id: str, now_ms: int, warnings: Sequence[Advice] = ()) -> Answer:
+class PageMark(msgspec.Struct, frozen=True):
+    """What the `meta` of a list says of the page: whether there are more, and where they begin."""
+
+    has_more: bool
+    next_cursor: str | None
+
+
+def success(
+    data: object,
+    request_id: str,
+    now_ms: int,
+    warnings: Sequence[Advice] = (),
+    page: PageMark | None = None,
+) -> Answer:
     """Put data into the platform's envelope."""
     meta: dict[str, object] = {"request_id": request_id, "timestamp": rfc3339(now_ms)}
+    if page is not None:
+        meta |= {"has_more": page.has_more, "next_cursor": page.next_cursor}
     if warnings:
         meta["warnings"] = [_without_none(warning) for warning in warnings]
     return Answer(200, msgspec.json.encode({"data": data, "meta": meta}))
@@ -64,13 +99,23 @@ def _without_none(warning: Advice) -> dict[str, str]:
 
 def failure(family: Family, error: ApiError, request_id: str, now_ms: int) -> Answer:
     """Put an error into a family's envelope, with the headers it brings."""
-    is_widget = family == "widget"
-    body = _widget_failure(error) if is_widget else _platform_failure(error, request_id, now_ms)
-    retry = b"true" if error.should_retry else b"false"
-    headers = [JSON_TYPE, (b"x-should-retry", retry), *error.headers]
+    status, code = error.status, error.code
+    if family == "widget" and error.reason == "assistant_not_found":
+        # The one reason with another code in a family: the widget document knows no such 404.
+        status, code = 400, "INVALID_REQUEST"
+    if family in ("platform", "service"):
+        body = _platform_failure(error, request_id, now_ms)
+    else:
+        body = _plain_failure(family, error, code)
+    headers = [JSON_TYPE, retry_advice(should_retry=error.should_retry), *error.headers]
     if error.retry_after_s is not None:
         headers.append((b"retry-after", str(error.retry_after_s).encode()))
-    return Answer(error.status, body, tuple(headers))
+    return Answer(status, body, tuple(headers))
+
+
+def retry_advice(*, should_retry: bool) -> Header:
+    """Tell a client whether the same request may succeed later."""
+    return (b"x-should-retry", b"true" if should_retry else b"false")
 
 
 def _platform_failure(error: ApiError, request_id: str, now_ms: int) -> bytes:
@@ -84,11 +129,12 @@ def _platform_failure(error: ApiError, request_id: str, now_ms: int) -> bytes:
     )
 
 
-def _widget_failure(error: ApiError) -> bytes:
+def _plain_failure(family: Family, error: ApiError, code: str) -> bytes:
+    own_texts = _TEXTS.get(family, {})
     body: dict[str, object] = {
         "success": False,
-        "error": _WIDGET_TEXTS.get(error.reason, error.message),
-        "code": error.code,
+        "error": own_texts.get(error.reason, error.message),
+        "code": code,
         "reason": error.reason,
     }
     if error.field is not None:

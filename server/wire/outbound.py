@@ -4,7 +4,10 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from engine.runtime_types import Offered
+from engine.message import Message, Outcome, Status
+from engine.runtime_types import Offered, SessionView, VisitorStatus
+from engine.stores.base import SessionRef
+from server.wire.chat_sessions import time_or_none
 from server.wire.envelope import Advice, rfc3339
 
 LONG_REPLY_CHARS = 20
@@ -67,21 +70,63 @@ class MessageBody(Struct, frozen=True):
     quick_replies: list[QuickReplyBody] | None = None
 
 
-def offered_data(offered: Offered) -> dict[str, object]:
-    """Show an accepted message: the seed's fields, then ours; the route adds the session."""
+class MessageSent(Struct, frozen=True):
+    """An accepted message: the seed's fields, then ours."""
+
+    message_id: str
+    session_id: str
+    status: Status
+    visitor_status: VisitorStatus
+    engagement_score: int
+    deliver_after: Annotated[str | None, Meta(description="Set while it waits for its moment.")]
+    expires_at: str | None
+    outcome: Outcome | None
+    decision_id: str | None
+
+
+class MessageProgress(MessageSent, frozen=True):
+    """A message some time later, with its times."""
+
+    sent_at: str
+    delivered_at: str | None
+    displayed_at: str | None
+    read_at: str | None
+
+
+def sent_message(offered: Offered, ref: SessionRef, status: Status) -> MessageSent:
+    """Show a message that was just accepted."""
     message = offered.message
-    held_ms = offered.deliver_after_ms
-    return {
-        "message_id": message.id,
-        "session_id": "",
-        "status": message.status,
-        "visitor_status": offered.visitor_status,
-        "engagement_score": offered.score,
-        "deliver_after": None if held_ms is None else rfc3339(held_ms),
-        "expires_at": rfc3339(message.expires_ms) if message.expires_ms >= 0 else None,
-        "outcome": message.outcome,
-        "decision_id": message.decision or None,
-    }
+    return MessageSent(
+        message_id=message.id,
+        session_id=ref.session,
+        status=status,
+        visitor_status=offered.visitor_status,
+        engagement_score=offered.score,
+        deliver_after=time_or_none(offered.deliver_after_ms),
+        expires_at=time_or_none(message.expires_ms),
+        outcome=message.outcome,
+        decision_id=message.decision or None,
+    )
+
+
+def message_progress(message: Message, view: SessionView, now_ms: int) -> MessageProgress:
+    """Show a message as it is now, and how its visitor is now."""
+    waits = message.held_until_ms > now_ms and not message.offset and message.outcome is None
+    return MessageProgress(
+        message_id=message.id,
+        session_id=view.ref.session,
+        status=message.status,
+        visitor_status=view.visitor_status,
+        engagement_score=view.score,
+        deliver_after=rfc3339(message.held_until_ms) if waits else None,
+        expires_at=time_or_none(message.expires_ms),
+        outcome=message.outcome,
+        decision_id=message.decision or None,
+        sent_at=rfc3339(message.sent_ms),
+        delivered_at=time_or_none(message.delivered_ms),
+        displayed_at=time_or_none(message.displayed_ms),
+        read_at=time_or_none(message.read_ms),
+    )
 
 
 def advice_on(body: MessageBody, *, held: bool) -> list[Advice]:

@@ -1,15 +1,13 @@
-"""Frames of the chat socket (API.md 9.1): what a client may send, and what it is sent."""
+"""Frames that a client of the chat socket may send (API.md 9.1)."""
 
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct
 
-from engine.message import Message
-from server.errors import ApiError
+from server.wire.appointments import AppointmentBody
 from server.wire.decoding import Reader
-from server.wire.envelope import rfc3339
-from server.wire.widgets import PROTOCOL, ContextBody, PageBody, RejectedItem
+from server.wire.widgets import ContextBody, PageBody
 
 FRAME_BYTES_MAX = 65_536
 TRACK_EVENTS_MAX = 50
@@ -88,6 +86,12 @@ class VisibilityFrame(Struct, frozen=True):
     visible: bool
 
 
+class BookFrame(AppointmentBody, frozen=True, kw_only=True):
+    """A slot was chosen for this session; `client_id` makes a repeat the same booking."""
+
+    client_id: Annotated[str, Meta(min_length=1, max_length=256)] | None = None
+
+
 class PingFrame(Struct, frozen=True):
     """A sign of life that the application wants answered."""
 
@@ -102,6 +106,7 @@ ClientFrame = (
     | TrackFrame
     | PageFrame
     | VisibilityFrame
+    | BookFrame
     | PingFrame
     | AboutMessageFrame
 )
@@ -118,6 +123,7 @@ READERS: dict[str, Reader[ClientFrame]] = {
     "track": Reader(TrackFrame),
     "page": Reader(PageFrame),
     "visibility": Reader(VisibilityFrame),
+    "book": Reader(BookFrame),
     "ping": Reader(PingFrame),
 }
 
@@ -125,65 +131,3 @@ READERS: dict[str, Reader[ClientFrame]] = {
 def frame_type(raw: bytes) -> str:
     """Read a frame's type; raises ApiError when it is no object with a `type`."""
     return _type_reader.read(raw).type
-
-
-def hello_frame(  # noqa: PLR0913  # one frame's fields
-    *,
-    session_id: str,
-    visitor_id: str,
-    status: str,
-    epoch: str,
-    offset: int,
-    recovered: bool,
-    visitor_token: str,
-    now_ms: int,
-) -> dict[str, object]:
-    """Greet an authenticated client."""
-    return {
-        "type": "hello",
-        "protocol": PROTOCOL,
-        "session_id": session_id,
-        "visitor_id": visitor_id,
-        "status": status,
-        "epoch": epoch,
-        "offset": offset,
-        "recovered": recovered,
-        "visitor_token": visitor_token,
-        "server_time": rfc3339(now_ms),
-    }
-
-
-def ack_frame(message: Message, epoch: str, client_id: str | None) -> dict[str, object]:
-    """Tell a sender that its message is stored, in the message's place of the sequence."""
-    return {
-        "type": "message_ack",
-        "client_id": client_id,
-        "message_id": message.id,
-        "offset": message.offset,
-        "epoch": epoch,
-    }
-
-
-def track_ack_frame(
-    accepted: int, duplicates: int, rejected: list[RejectedItem]
-) -> dict[str, object]:
-    """Answer a `track` frame."""
-    return {
-        "type": "track_ack",
-        "accepted": accepted,
-        "duplicates": duplicates,
-        "rejected": rejected,
-    }
-
-
-def error_frame(error: ApiError, ref: str | None) -> dict[str, object]:
-    """Tell what was wrong with a frame; the socket stays open."""
-    details: dict[str, object] = {} if error.field is None else {"field": error.field}
-    details |= {"reason": error.reason, **error.details}
-    return {
-        "type": "error",
-        "code": error.code,
-        "message": error.message,
-        "details": details,
-        "ref": ref,
-    }

@@ -4,10 +4,9 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
-from engine.message import Message
-from server.wire.envelope import rfc3339
+from server.wire.conversation_frames import MessageFrame
 from server.workspace_settings import Site, Workspace
 
 BATCH_LEN_MAX = 100
@@ -77,62 +76,75 @@ class RejectedItem(Struct, frozen=True):
     reason: str
 
 
-def quick_replies_frame(message: Message) -> list[dict[str, str]]:
-    """Show a message's buttons; the payload stays here, but for the URL of `open`."""
-    rows = []
-    for reply in message.replies:
-        row = {"text": reply.text, "value": reply.value, "action": reply.action}
-        if reply.action == "open":
-            row["url"] = reply.payload
-        rows.append(row)
-    return rows
+class TrackReply(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What became of events: counts for a batch, frames and the next look for `deliver`."""
+
+    success: Literal[True] = True
+    accepted: int | UnsetType = UNSET
+    duplicates: int | UnsetType = UNSET
+    rejected: list[RejectedItem] | UnsetType = UNSET
+    messages: list[MessageFrame] | UnsetType = UNSET
+    next_check_ms: Annotated[
+        int | UnsetType, Meta(description="Milliseconds until it is worth asking again.")
+    ] = UNSET
 
 
-def message_frame(message: Message, epoch: str) -> dict[str, object]:
-    """Show a message as its socket frame (API.md 9.1), also used by polling."""
-    frame: dict[str, object] = {
-        "type": "message",
-        "text": message.text,
-        "timestamp": rfc3339(message.sent_ms),
-        "id": message.id,
-        "from": message.author,
-        "kind": message.kind,
-        "offset": message.offset,
-        "epoch": epoch,
-    }
-    if message.kind == "proactive":
-        frame |= {
-            "engagement_epoch": message.epoch,
-            "expires_at": rfc3339(message.expires_ms) if message.expires_ms >= 0 else None,
-            "display": message.display,
-            "sound": message.sound,
-        }
-    if message.kind == "proactive" or message.replies:
-        frame["quick_replies"] = quick_replies_frame(message)
-    return frame
+class WidgetLook(Struct, frozen=True, rename="camel"):
+    """How the widget looks and greets; `businessHours`: people are there now."""
+
+    primary_color: str
+    position: Literal["bottom-right", "bottom-left"]
+    greeting: str
+    locale: str
+    business_hours: bool
 
 
-def config_body(workspace: Workspace, site: Site, ws_url: str, now_ms: int) -> dict[str, object]:
-    """Show what a site's widget has to know before it says anything."""
+class Branding(Struct, frozen=True):
+    """Whose widget it is."""
+
+    logo: str | None
+
+
+class WidgetConfig(Struct, frozen=True, rename="camel"):
+    """What a widget has to know before it says anything."""
+
+    name: str
+    assistant_id: str | None
+    widget: WidgetLook
+    branding: Branding
+    protocol: int
+    ws_url: str
+    heartbeat_ms: int
+    consent: Literal["implicit", "required"]
+    voice: bool
+
+
+class ConfigReply(Struct, frozen=True, kw_only=True):
+    """A site's public widget configuration."""
+
+    success: Literal[True] = True
+    config: WidgetConfig
+
+
+def config_reply(workspace: Workspace, site: Site, ws_url: str, now_ms: int) -> ConfigReply:
+    """Show a site's widget configuration at an instant."""
     widget, assistant = workspace.widget, workspace.primary_assistant
-    greeting = (assistant.greeting if assistant else "") or widget.greeting
-    return {
-        "success": True,
-        "config": {
-            "name": widget.name,
-            "assistantId": assistant.id if assistant else None,
-            "widget": {
-                "primaryColor": widget.theme_color,
-                "position": widget.position,
-                "greeting": greeting,
-                "locale": widget.locale,
-                "businessHours": site.business_hours.is_open(workspace.timezone, now_ms),
-            },
-            "branding": {"logo": widget.logo or None},
-            "protocol": PROTOCOL,
-            "wsUrl": ws_url,
-            "heartbeatMs": HEARTBEAT_MS,
-            "consent": site.consent,
-            "voice": bool(workspace.voice.numbers),
-        },
-    }
+    look = WidgetLook(
+        primary_color=widget.theme_color,
+        position=widget.position,
+        greeting=(assistant.greeting if assistant else "") or widget.greeting,
+        locale=widget.locale,
+        business_hours=site.business_hours.is_open(workspace.timezone, now_ms),
+    )
+    config = WidgetConfig(
+        name=widget.name,
+        assistant_id=assistant.id if assistant else None,
+        widget=look,
+        branding=Branding(widget.logo or None),
+        protocol=PROTOCOL,
+        ws_url=ws_url,
+        heartbeat_ms=HEARTBEAT_MS,
+        consent=site.consent,
+        voice=bool(workspace.voice.numbers),
+    )
+    return ConfigReply(config=config)

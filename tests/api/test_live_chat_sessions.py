@@ -122,7 +122,7 @@ async def test_a_missing_field_is_required(server: TestServer) -> None:
     ("headers", "status", "code", "reason"),
     [
         ({"authorization": ""}, 401, "AUTHENTICATION_FAILED", "missing_credentials"),
-        ({"authorization": "Basic abc"}, 401, "AUTHENTICATION_FAILED", "missing_credentials"),
+        ({"authorization": "Basic abc"}, 401, "AUTHENTICATION_FAILED", "invalid_credentials"),
         ({"authorization": "Bearer short"}, 401, "AUTHENTICATION_FAILED", "invalid_credentials"),
         (
             {"authorization": "Bearer dev_key_unknown_012345"},
@@ -210,7 +210,7 @@ async def test_an_unknown_path_answers_in_the_platform_s_envelope(
 
 async def test_another_method_is_a_405_with_allow(server: TestServer) -> None:
     answered = await server.send("DELETE", PATH, headers=PLATFORM)
-    assert (answered.status, answered.headers["allow"]) == (405, "POST")
+    assert (answered.status, answered.headers["allow"]) == (405, "GET, HEAD, POST")
     assert answered.json["error"]["code"] == "METHOD_NOT_ALLOWED"
 
 

@@ -200,7 +200,7 @@ async def listening(config: Config, clock: Clock | None = None) -> AsyncIterator
         port=0,
         http="httptools",
         ws="websockets-sansio",
-        ws_max_size=65_536,
+        ws_max_size=131_072,
         ws_per_message_deflate=False,
         log_config=None,
         access_log=False,
@@ -225,6 +225,17 @@ async def next_frame(socket: ClientConnection, kind: str) -> dict:
             frame = msgspec.json.decode(await socket.recv())
             if frame["type"] == kind:
                 return frame
+
+
+async def frames_until(socket: ClientConnection, kind: str) -> list[dict]:
+    """Read the frames before the next one of a type."""
+    frames: list[dict] = []
+    async with asyncio.timeout(5):
+        while True:
+            frame = msgspec.json.decode(await socket.recv())
+            if frame["type"] == kind:
+                return frames
+            frames.append(frame)
 
 
 async def say(socket: ClientConnection, **frame: object) -> None:

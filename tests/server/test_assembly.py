@@ -6,7 +6,8 @@ import pytest
 
 from engine.errors import StoreRefused
 from engine.testing.manual_clock import ManualClock
-from server.assembly import SECRET_BYTES, assemble, server_secret
+from server.assembly import assemble
+from server.server_secret import SECRET_BYTES, server_secret
 from tests.server.running import AC_PAGE, CONFIG, WIDGET, in_process, write_config
 
 pytestmark = pytest.mark.anyio

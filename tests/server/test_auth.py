@@ -4,9 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from engine.stores.base import SessionRef
-from server.api_keys import checksum, is_possible, make_api_key
-from server.auth import VISITOR_TOKEN_MS, Credentials
+from engine.stores.base import Retention, SessionRef
+from engine.stores.memory_impl import MemoryStore
+from server.access.api_keys import checksum, is_possible, make_api_key
+from server.access.auth import Credentials
+from server.access.key_ring import KeyRing
+from server.access.visitor_tokens import VISITOR_TOKEN_MS
 from server.errors import ApiError
 from tests.server.running import write_config
 
@@ -16,7 +19,13 @@ REF = SessionRef("ws_dev", "vis_1", "chat_1")
 
 @pytest.fixture
 def credentials(tmp_path: Path) -> Credentials:
-    return Credentials(write_config(tmp_path), b"k" * 32)
+    return made(tmp_path, b"k" * 32)
+
+
+def made(folder: Path, secret: bytes) -> Credentials:
+    config = write_config(folder)
+    store = MemoryStore(lambda: NOW_MS, Retention())
+    return Credentials(config, secret, KeyRing(config.workspaces, store))
 
 
 def test_a_made_key_carries_its_checksum() -> None:
@@ -67,7 +76,7 @@ def test_a_visitor_token_ends_after_a_day_and_is_renewed_in_its_second_half(
 
 def test_a_forged_visitor_token_is_nothing(credentials: Credentials, tmp_path: Path) -> None:
     token = credentials.visitor_token(REF, NOW_MS)
-    other = Credentials(write_config(tmp_path), b"o" * 32).visitor_token(REF, NOW_MS)
+    other = made(tmp_path, b"o" * 32).visitor_token(REF, NOW_MS)
     kind, payload, signature = token.split(".")
     swapped = credentials.visitor_token(SessionRef("ws_dev", "vis_2", "chat_2"), NOW_MS).split(".")[
         1
@@ -87,7 +96,8 @@ def test_a_forged_visitor_token_is_nothing(credentials: Credentials, tmp_path: P
         assert credentials.read_visitor_token(forged, NOW_MS) is None
 
 
-def test_a_key_expires(credentials: Credentials) -> None:
+@pytest.mark.anyio
+async def test_a_key_expires(credentials: Credentials) -> None:
     headers = {b"authorization": b"Bearer dev_key_expired_0123456"}
     with pytest.raises(ApiError) as refused:
         credentials.api_key(headers, NOW_MS)
@@ -95,7 +105,8 @@ def test_a_key_expires(credentials: Credentials) -> None:
     assert credentials.api_key(headers, 1_500_000_000_000).name == "old"
 
 
-def test_a_key_has_its_scopes_and_no_others(credentials: Credentials) -> None:
+@pytest.mark.anyio
+async def test_a_key_has_its_scopes_and_no_others(credentials: Credentials) -> None:
     principal = credentials.api_key({b"x-api-key": b"dev_key_reader_0123456"}, NOW_MS)
     assert principal.may("sessions:read")
     assert not principal.may("sessions:write")

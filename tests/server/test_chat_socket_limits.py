@@ -1,14 +1,12 @@
 """A chat socket's bounds: a client that does not read, a server that stops, a store that is away."""
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
 import pytest
 from websockets.exceptions import InvalidStatus
 
-import server.sockets.chat_socket
+import server.sockets.connection
 from engine.errors import StoreUnavailable
 from server.sockets.chat_socket import ChatSocket
 from tests.server.running import (
@@ -21,39 +19,9 @@ from tests.server.running import (
     say,
     write_config,
 )
+from tests.server.wires import Wire
 
 pytestmark = pytest.mark.anyio
-
-
-class Wire:
-    """An ASGI connection held by hand: what the client sends, and whether it reads."""
-
-    def __init__(self) -> None:
-        self.incoming: asyncio.Queue[dict] = asyncio.Queue()
-        self.sent: list[dict] = []
-        self.reads = asyncio.Event()
-        self.reads.set()
-        self.incoming.put_nowait({"type": "websocket.connect"})
-
-    def put(self, **frame: object) -> None:
-        text = msgspec.json.encode(frame).decode()
-        self.incoming.put_nowait({"type": "websocket.receive", "text": text})
-
-    async def receive(self) -> dict:
-        return await self.incoming.get()
-
-    async def send(self, message: dict) -> None:
-        if message["type"] == "websocket.send":
-            await self.reads.wait()
-        self.sent.append(message)
-
-    async def until(self, found: Callable[[dict], bool]) -> dict:
-        async with asyncio.timeout(5):
-            while True:
-                for message in self.sent:
-                    if found(message):
-                        return message
-                await asyncio.sleep(0)
 
 
 def serve(server: TestServer, wire: Wire, session_id: str) -> asyncio.Task[None]:
@@ -153,7 +121,7 @@ async def test_an_absent_store_answers_track_503_and_nothing_is_half_done(
     assert again.json["accepted"] == 1
 
 
-server_module = server.sockets.chat_socket
+server_module = server.sockets.connection
 
 
 ODD_FRAMES = [

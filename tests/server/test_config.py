@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from server.api_keys import make_api_key
+from server.access.api_keys import make_api_key
 from server.config import Config, load_config
 from server.config_file import ConfigProblem
 from server.settings import parse_duration

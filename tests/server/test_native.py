@@ -38,6 +38,8 @@ def at(ms: int) -> datetime:
         ("purchase", {"products": [1, 2]}, "purchase", {"items": 2}),
         ("bookingStarted", {"Kind Of": "a"}, "booking_started", {"kind_of": "a"}),
         ("consent", {"state": "granted"}, "consent", {"state": "granted"}),
+        ("visitor_message", {"text": "Hi", "conversation": "c"}, "visitor_message", {"text": "Hi"}),
+        ("reply_clicked", {"value": "v", "Conversation": "c"}, "reply_clicked", {"value": "v"}),
     ],
 )
 def test_names_and_fields_become_the_language_s(

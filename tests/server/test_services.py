@@ -83,6 +83,8 @@ async def test_a_widget_s_configuration_has_the_seed_s_fields(server: TestServer
     assert config["branding"] == {"logo": None}
     assert config["consent"] == "implicit"
     assert answered.headers["cache-control"].startswith("public, max-age=60")
+    # Token and Origin choose the site: a shared cache keeps their answers apart.
+    assert answered.headers["vary"] == "Authorization, Origin"
 
 
 async def test_a_known_configuration_is_a_304(server: TestServer) -> None:

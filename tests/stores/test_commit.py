@@ -13,11 +13,8 @@ from engine.stores.base import (
     Conflict,
     Duplicate,
     Gone,
-    Idempotency,
-    KeyReused,
     Loaded,
     NewMessage,
-    Replayed,
     Seen,
     SessionRef,
     Store,
@@ -133,23 +130,11 @@ async def test_a_lowered_cap_does_not_refuse_a_commit_that_grants_nothing(store:
     assert isinstance(await store.commit(step(1, cap=0)), Committed)
 
 
-async def test_an_idempotency_key_has_one_answer(store: Store) -> None:
-    kept = Idempotency(b"key", b"hash", 200, b"answer")
-    await store.commit(step(0, idempotency=kept))
-    assert await store.commit(step(1, idempotency=kept)) == Replayed(200, b"answer")
-    other = Idempotency(b"key", b"other hash", 200, b"?")
-    assert await store.commit(step(1, idempotency=other)) == KeyReused()
-    assert len(await store.journal(REF)) == 1
-
-
 async def test_the_checks_speak_in_their_order(store: Store) -> None:
-    kept = Idempotency(b"key", b"hash", 200, b"answer")
-    first = step(0, idempotency=kept, seen=(1,), spend=1, expect_profile=0, profile=b"p")
+    first = step(0, seen=(1,), spend=1, expect_profile=0, profile=b"p")
     await store.commit(first)
     assert isinstance(await store.commit(first), Duplicate)
     wrong = step(0, op="op_x", seen=(1,), spend=1, fired_ms=1, expect_profile=0)
-    replayed = replace(wrong, idempotency=kept)
-    assert isinstance(await store.commit(replayed), Replayed)
     assert isinstance(await store.commit(wrong), Conflict)
     wrong = replace(wrong, expect=1)
     assert isinstance(await store.commit(wrong), Conflict)
@@ -166,14 +151,11 @@ async def test_of_two_racing_commits_one_wins(store: Store) -> None:
     assert sorted(type(answer).__name__ for answer in answers) == ["Committed"] + ["Conflict"] * 7
 
 
-async def test_racing_commits_of_one_visitor_share_ids_keys_and_profile(store: Store) -> None:
-    refs = [SessionRef("ws_a", "visitor_1", f"chat_{name}") for name in range(6)]
-    kept = Idempotency(b"key", b"hash", 200, b"answer")
+async def test_racing_commits_of_one_visitor_share_ids_and_profile(store: Store) -> None:
+    refs = [SessionRef("ws_a", "visitor_1", f"chat_{name}") for name in range(4)]
     seen = await asyncio.gather(*[store.commit(step(0, ref, seen=(5,))) for ref in refs[:2]])
     assert [type(answer) for answer in seen] == [Committed, Seen]
-    keys = [store.commit(step(0, ref, idempotency=kept)) for ref in refs[2:4]]
-    assert [type(answer) for answer in await asyncio.gather(*keys)] == [Committed, Replayed]
-    profiles = [store.commit(step(0, ref, expect_profile=0, profile=b"p")) for ref in refs[4:]]
+    profiles = [store.commit(step(0, ref, expect_profile=0, profile=b"p")) for ref in refs[2:]]
     assert [type(answer) for answer in await asyncio.gather(*profiles)] == [Committed, Conflict]
 
 

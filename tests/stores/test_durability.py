@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.stores.base import SessionRef
+from engine.stores.base import Replayed, SessionRef, VisitorRecord
 from engine.stores.sqlite_impl import SqliteStore
+from tests.stores import keeper
 from tests.stores.committer import DUE_MS, SESSIONS
 from tests.stores.steps import START_MS
 
@@ -54,13 +55,41 @@ async def test_after_sigkill_the_store_is_whole_and_goes_on(tmp_path: Path) -> N
     await store.close()
 
 
+async def test_what_was_answered_beside_sessions_survives_sigkill(tmp_path: Path) -> None:
+    said = _said_until_killed(60, "tests.stores.keeper", str(tmp_path / "a.db"))
+    told = len(said)
+    store = await SqliteStore.open(tmp_path / "a.db", "D2", lambda: START_MS)
+    # A round that was not told may have been done in part: what is there is from its beginning.
+    causes = [cause.id for cause in await store.take_causes(1_000)]
+    assert causes == keeper.causes_of(len(causes))
+    assert len(causes) >= 2 * told
+    assert [doc.name for doc in await store.list_docs("ws_a", "kind", limit=500)][-told:] == [
+        keeper.name(number) for number in reversed(range(told))
+    ]
+    booked = await store.booked("ws_a", "", "~")
+    counted = (await store.counts("ws_a", [keeper.DAY], "sent"))["sent"]
+    assert {keeper.name(number) for number in range(told)} <= set(booked)
+    assert counted in (told, told + 1)
+    for number in range(told):
+        replayed = await store.idem_begin(keeper.name(number).encode(), b"hash")
+        assert replayed == Replayed(200, b"answer %d" % number)
+        found = await store.visitor("ws_a", keeper.name(number))
+        assert found == VisitorRecord(1, b"profile")
+    await store.close()
+
+
 def _commit_until_killed(path: Path, lines: int, *mode: str) -> list[tuple[str, int, int]]:
     """Let a process commit, kill it after it has said this many lines, and return all it said."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.stores.committer", str(path), *mode],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-    )
+    said = _said_until_killed(lines, "tests.stores.committer", str(path), *mode)
+    return [
+        (name.decode(), int(version), int(due_ms))
+        for name, version, due_ms in (line.split() for line in said)
+    ]
+
+
+def _said_until_killed(lines: int, *module: str) -> list[bytes]:
+    """Run a module, kill it after it has said this many lines, and return all whole lines."""
+    process = subprocess.Popen([sys.executable, "-m", *module], cwd=ROOT, stdout=subprocess.PIPE)
     assert process.stdout is not None
     try:
         said = [process.stdout.readline() for _ in range(lines)]
@@ -69,8 +98,7 @@ def _commit_until_killed(path: Path, lines: int, *mode: str) -> list[tuple[str, 
         said += process.stdout.readlines()
         process.stdout.close()
         process.wait()
-    whole = [line.split() for line in said if line.endswith(b"\n")]
-    return [(name.decode(), int(version), int(due_ms)) for name, version, due_ms in whole]
+    return [line for line in said if line.endswith(b"\n")]
 
 
 async def _lost(path: Path, acked: list[tuple[str, int, int]]) -> list[tuple[str, int]]:

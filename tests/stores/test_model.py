@@ -17,10 +17,14 @@ from engine.stores.base import (
     Commit,
     Committed,
     Conflict,
+    Count,
+    Doc,
+    DocConflict,
     Duplicate,
     Gone,
     SessionRef,
     Store,
+    StoredCause,
 )
 from engine.stores.memory_impl import MemoryStore
 from engine.stores.sqlite_impl import SqliteStore
@@ -28,6 +32,8 @@ from tests.stores.steps import SteppedClock, message, step
 
 REFS = [SessionRef("ws_a", f"v{n % 2}", f"chat_{n}") for n in range(4)]
 PLACES = st.integers(0, len(REFS) - 1)
+FEW = st.integers(0, 2)
+DAY = "2027-01-15"
 T = TypeVar("T")
 
 
@@ -43,6 +49,7 @@ class Attempt:
     wake_ms: int | None
     fires: bool
     writes_profile: bool
+    tells: int
 
 
 ATTEMPTS = st.builds(
@@ -55,6 +62,7 @@ ATTEMPTS = st.builds(
     wake_ms=st.none() | st.integers(0, 5_000),
     fires=st.booleans(),
     writes_profile=st.booleans(),
+    tells=FEW,
 )
 
 
@@ -73,6 +81,21 @@ class Kept:
     entries: list[bytes] = field(default_factory=list)
 
 
+@dataclass
+class KeptAside:
+    """What the dict says of a workspace besides its sessions."""
+
+    docs: dict[str, tuple[int, bytes | None]] = field(default_factory=dict)
+    bookings: dict[str, set[str]] = field(default_factory=dict)
+    causes: dict[str, StoredCause] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    feed: dict[str, int] = field(default_factory=dict)
+
+    def tell(self, causes: tuple[StoredCause, ...]) -> None:
+        for cause in causes:
+            self.causes.setdefault(cause.id, cause)
+
+
 class StoreAgainstADict(RuleBasedStateMachine):
     """The laws of `Store.commit` and `Store.claim_due`, told once more in the plainest way."""
 
@@ -81,6 +104,7 @@ class StoreAgainstADict(RuleBasedStateMachine):
         self.runner = asyncio.Runner()
         self.clock = SteppedClock()
         self.kept = [Kept() for _ in REFS]
+        self.aside = KeptAside()
         self.profiles = {"v0": 0, "v1": 0}
         self.store = self.run(self.open())
 
@@ -108,6 +132,8 @@ class StoreAgainstADict(RuleBasedStateMachine):
             fired_ms=self.clock.now_ms if drawn.fires else None,
             expect_profile=self.profiles[ref.visitor],
             profile=b"profile" if drawn.writes_profile else None,
+            causes=tuple(_cause(f"evt_{place}_{n}") for n in range(drawn.tells)),
+            counts=tuple(Count(DAY, f"r|{n}") for n in range(drawn.tells)),
         )
         answer = self.run(self.store.commit(made))
         before = 0 if drawn.engages else max(0, kept.granted - drawn.give_back)
@@ -119,6 +145,9 @@ class StoreAgainstADict(RuleBasedStateMachine):
             assert isinstance(answer, Capped)
         else:
             self.profiles[ref.visitor] += drawn.writes_profile
+            self.aside.tell(made.causes)
+            for count in made.counts:
+                self.aside.counts[count.name] = self.aside.counts.get(count.name, 0) + 1
             kept.version += 1
             kept.granted, kept.epoch = before + drawn.spend, epoch
             kept.total += drawn.spend
@@ -151,6 +180,81 @@ class StoreAgainstADict(RuleBasedStateMachine):
         for ref, due_ms in claimed:
             assert free.pop(ref) == due_ms
             self.kept[REFS.index(ref)].claimed_until_ms = now_ms + 500
+
+    @rule(visitor=st.sampled_from(["v0", "v1"]), stale=st.booleans())
+    def put_profile(self, visitor: str, *, stale: bool) -> None:
+        version = self.profiles[visitor]
+        answer = self.run(self.store.put_profile("ws_a", visitor, b"profile", version + stale))
+        if stale:
+            assert version == (0 if answer is None else getattr(answer, "version", None))
+        else:
+            assert answer == version + 1
+            self.profiles[visitor] += 1
+
+    @rule(name=FEW, body=st.sampled_from([b"one", b"two", None]), stale=st.booleans(), tells=FEW)
+    def put_doc(self, name: int, body: bytes | None, tells: int, *, stale: bool) -> None:
+        key, docs = f"doc_{name}", self.aside.docs
+        last, kept = docs.get(key, (0, None))
+        expect = (0 if kept is None else last) + stale
+        causes = tuple(_cause(f"evt_{key}_{n}") for n in range(tells))
+        answer = self.run(self.store.put_doc("ws_a", "kind", key, body, expect, causes=causes))
+        if stale:
+            assert answer == DocConflict(None if kept is None else Doc(last, kept))
+        else:
+            assert answer == last + 1
+            docs[key] = (last + 1, body)
+            self.aside.tell(causes)
+
+    @rule(place=FEW, booking=FEW, capacity=FEW)
+    def book(self, place: int, booking: int, capacity: int) -> None:
+        taken = self.aside.bookings.setdefault(f"place_{place}", set())
+        fits = f"apt_{booking}" in taken or len(taken) < capacity
+        booked = self.store.book("ws_a", f"place_{place}", f"apt_{booking}", capacity)
+        assert self.run(booked) == fits
+        if fits:
+            taken.add(f"apt_{booking}")
+
+    @rule(place=FEW, booking=FEW)
+    def unbook(self, place: int, booking: int) -> None:
+        taken = self.aside.bookings.setdefault(f"place_{place}", set())
+        given_back = self.run(self.store.unbook("ws_a", f"place_{place}", f"apt_{booking}"))
+        assert given_back == (f"apt_{booking}" in taken)
+        taken.discard(f"apt_{booking}")
+
+    @rule(names=st.lists(FEW, max_size=3))
+    def keep_causes(self, names: list[int]) -> None:
+        causes = tuple(_cause(f"evt_{name}") for name in names)
+        self.run(self.store.keep_causes(causes))
+        self.aside.tell(causes)
+
+    @rule(limit=st.integers(1, 4))
+    def take_and_settle(self, limit: int) -> None:
+        taken = self.run(self.store.take_causes(limit))
+        assert taken == list(self.aside.causes.values())[:limit]
+        self.run(self.store.settle_causes([cause.id for cause in taken]))
+        for cause in taken:
+            del self.aside.causes[cause.id]
+
+    @rule(name=st.integers(0, 20))
+    def feed_add(self, name: int) -> None:
+        feed = self.aside.feed
+        offset = feed.setdefault(f"evt_{name}", len(feed) + 1)
+        assert self.run(self.store.feed_add("ws_a", f"evt_{name}", b"%d" % name)) == offset
+
+    @invariant()
+    def agrees_on_what_is_aside(self) -> None:
+        docs = {name: doc for name, doc in self.aside.docs.items() if doc[1] is not None}
+        listed = self.run(self.store.list_docs("ws_a", "kind"))
+        assert [doc.name for doc in listed] == sorted(docs, reverse=True)
+        assert {doc.name: (doc.version, doc.body) for doc in listed} == docs
+        booked = {place: len(taken) for place, taken in self.aside.bookings.items() if taken}
+        assert self.run(self.store.booked("ws_a", "place_", "place_~")) == booked
+        assert self.run(self.store.take_causes()) == list(self.aside.causes.values())
+        assert self.run(self.store.counts("ws_a", [DAY], "r|")) == self.aside.counts
+        page = self.run(self.store.feed_after("ws_a", None, 0))
+        assert [event.offset for event in page.events] == list(self.aside.feed.values())
+        made = [ref for ref, kept in zip(REFS, self.kept, strict=True) if kept.version]
+        assert self.run(self.store.list_sessions("ws_a", None, 9)) == tuple(reversed(made))
 
     @invariant()
     def agrees(self) -> None:
@@ -201,11 +305,16 @@ class SqliteAgainstADict(StoreAgainstADict):
     def begin_again(self) -> None:
         for kept in self.kept:
             kept.claimed_until_ms = 0
+        self.aside.feed = {}
         self.store = self.run(self.open())
 
     def teardown(self) -> None:
         super().teardown()
         shutil.rmtree(self.folder)
+
+
+def _cause(name: str) -> StoredCause:
+    return StoredCause(name, "ws_a", "v0", b"body of " + name.encode())
 
 
 TestMemoryAgainstADict = StoreAgainstADict.TestCase

@@ -13,7 +13,7 @@ import pytest
 
 from engine.errors import StoreRefused, StoreUnavailable
 from engine.limits import STORE_QUEUE_LEN_MAX, TIP_AGE_MS_MAX
-from engine.stores import sqlite_checkpoint, sqlite_impl
+from engine.stores import sqlite_calls, sqlite_checkpoint
 from engine.stores.base import Committed, Duplicate, Retention, SessionRef
 from engine.stores.open import open_store
 from engine.stores.sqlite_impl import SqliteStore
@@ -217,7 +217,7 @@ async def test_a_full_queue_refuses_and_recovers(sqlite: SqliteStore) -> None:
 async def test_a_hung_disk_is_reported_as_unknown(
     sqlite: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite_impl, "_WATCH_S", 0.01)
+    monkeypatch.setattr(sqlite_calls, "_WATCH_S", 0.01)
     async with _held(sqlite):
         with pytest.raises(StoreUnavailable) as caught:
             await sqlite.commit(step(0))

@@ -2,16 +2,18 @@
 
 import pytest
 
-from engine.limits import ALIAS_KEPT_MS, IDEMPOTENCY_KEPT_MS, SEEN_KEPT_MS
+from engine.limits import ALIAS_KEPT_MS, BOOKINGS_KEPT_MS, IDEMPOTENCY_KEPT_MS, SEEN_KEPT_MS
 from engine.stores.base import (
+    Begun,
     Committed,
+    Count,
     DecisionFilter,
     DecisionLine,
-    Idempotency,
     Loaded,
     Retention,
     SessionRef,
     Store,
+    StoredCause,
 )
 from tests.stores.steps import OTHER, REF, START_MS, SteppedClock, message, step
 
@@ -61,13 +63,15 @@ async def test_an_ended_session_that_went_on_or_waits_stays(
 
 
 async def test_sweep_forgets_old_ids(store: Store, clock: SteppedClock) -> None:
-    kept = Idempotency(b"key", b"hash", 200, b"answer")
-    await store.commit(step(0, seen=(1,), idempotency=kept))
+    await store.commit(step(0, seen=(1,)))
+    await store.idem_begin(b"key", b"hash")
+    await store.idem_end(b"key", b"hash", (200, b"answer"))
     await store.resolve("client_1", SessionRef("ws_a", "v", "chat_never"))
     await store.resolve("client_2", REF)
     clock.now_ms += max(SEEN_KEPT_MS, IDEMPOTENCY_KEPT_MS, ALIAS_KEPT_MS)
     await _sweep(store, clock)
-    assert isinstance(await store.commit(step(1, seen=(1,), idempotency=kept)), Committed)
+    assert isinstance(await store.commit(step(1, seen=(1,))), Committed)
+    assert await store.idem_begin(b"key", b"other") == Begun()
     assert await store.find_alias("ws_a", "client_1") is None
     assert await store.find_alias("ws_a", "client_2") == REF
 
@@ -88,6 +92,38 @@ async def test_sweep_forgets_old_decisions_and_profiles(store: Store, clock: Ste
     await store.commit(step(0, OTHER))
     made = step(1, expect_profile=0, profile=b"new")
     assert isinstance(await store.commit(made), Committed)
+
+
+async def test_sweep_forgets_the_counters_of_old_days(store: Store, clock: SteppedClock) -> None:
+    await store.commit(step(0, counts=(Count("2027-01-14", "sent"), Count("2027-01-15", "sent"))))
+    days = ("2027-01-14", "2027-01-15")
+    # START_MS is in the morning of 2027-01-15.
+    clock.now_ms = START_MS + KEPT.decisions_ms
+    await _sweep(store, clock)
+    assert await store.counts("ws_a", days, "") == {"sent": 1}
+    clock.now_ms += 86_400_000
+    await _sweep(store, clock)
+    assert await store.counts("ws_a", days, "") == {}
+
+
+async def test_a_place_is_forgotten_long_after_it_was_taken(
+    store: Store, clock: SteppedClock
+) -> None:
+    await store.book("ws_a", "place", "apt_1", 1)
+    clock.now_ms += BOOKINGS_KEPT_MS - 1
+    await _sweep(store, clock)
+    assert await store.booked("ws_a", "place", "place") == {"place": 1}
+    clock.now_ms += 1
+    await _sweep(store, clock)
+    assert await store.booked("ws_a", "place", "place") == {}
+
+
+async def test_causes_are_never_swept(store: Store, clock: SteppedClock) -> None:
+    cause = StoredCause("evt_1", "ws_a", "visitor_1", b"body")
+    await store.commit(step(0, causes=(cause,), closed=True))
+    clock.now_ms += 2 * KEPT.profiles_ms
+    await _sweep(store, clock)
+    assert await store.take_causes() == [cause]
 
 
 async def _sweep(store: Store, clock: SteppedClock) -> int:

@@ -70,7 +70,7 @@ def test_the_version_is_the_changelogs_first() -> None:
     assert first.group(1) == version.group(1)
 
 
-@pytest.mark.parametrize("room", ["rules", "engine"])
+@pytest.mark.parametrize("room", ["rules", "engine", "server"])
 def test_a_rooms_readme_names_every_file_and_no_other(room: str) -> None:
     page = text(ROOT / room / "README.md")
     named = set(re.findall(r"^\| `([a-z_/]+\.py)` \|", page, re.MULTILINE))

@@ -1,0 +1,304 @@
+"""The async shell of answering: each message of a visitor is answered once, and told while it is written.
+
+A reply has an id that its question gives, so it is stored once however often it is asked for: by the
+request that brought the words, by a second one, and after a restart by the cause that asked for it.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+
+from engine.causes import Cause, FollowUp
+from engine.conversations.assistants import (
+    MODEL_UNAVAILABLE,
+    Assistant,
+    AssistantTerms,
+    Piece,
+    Question,
+    Reply,
+    assistant_of,
+    fallback_reply,
+    stored_model,
+)
+from engine.conversations.orders import Post
+from engine.hot import Turns
+from engine.ids import derived_id
+from engine.message import Message
+from engine.runtime import Runtime
+from engine.runtime_types import Refused
+from engine.session import Session
+from engine.stores.base import SessionRef
+from rules.compiler.program import Program
+
+WRITING_MAX = 64
+"""Assistants that write at once; further ones begin when one ends, within their own time."""
+
+WAITING_MAX = 1_024
+"""Questions at assistants that need time, waiting ones too; beyond, the fallback answers at once."""
+
+REPLY_CHARS_MAX = 4_000
+"""A longer reply is cut, and pieces beyond are not told."""
+
+REPLY_BUTTONS_MAX = 3
+"""Quick replies of an answer (LANGUAGE.md 7.8); further ones are left out."""
+
+LISTENERS_MAX = 32
+"""Listeners of one session; with one more the first hears no more, the whole message still comes to it."""
+
+_log = logging.getLogger("opportune.answers")
+
+
+class Typing(msgspec.Struct, frozen=True, tag="typing"):
+    """The assistant begins to write, or stops."""
+
+    is_writing: bool
+
+
+class Delta(msgspec.Struct, frozen=True, tag="delta"):
+    """The next piece of the message `id`, which follows whole."""
+
+    id: str
+    text: str
+
+
+Hear = Callable[[Typing | Delta], None]
+"""Called on the loop; it returns at once and raises nothing."""
+
+
+class Seated(msgspec.Struct, frozen=True):
+    """An assistant and the terms under which it answers."""
+
+    terms: AssistantTerms
+    assistant: Assistant
+
+
+class Answering:
+    """Lets the assistants of all workspaces answer. One event loop uses it."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        assistants: Mapping[str, Sequence[AssistantTerms]],
+        secret: bytes,
+        make: Callable[[AssistantTerms], Assistant] = assistant_of,
+    ) -> None:
+        """Answer by the assistants of each workspace, of which the first is the primary one.
+
+        Args:
+            runtime: stores the replies.
+            assistants: by workspace; one without any never answers.
+            secret: the runtime's, which signs ids.
+            make: makes an assistant as it is configured.
+        """
+        self._runtime = runtime
+        self._secret = secret
+        self._seated = {
+            workspace: tuple(Seated(terms, make(terms)) for terms in configured)
+            for workspace, configured in assistants.items()
+        }
+        self._turns = Turns()
+        self._room = asyncio.Semaphore(WRITING_MAX)
+        self._waiting = 0
+        self._under_way: dict[tuple[SessionRef, str], asyncio.Task[Message | None]] = {}
+        self._listeners: dict[SessionRef, list[Hear]] = {}
+
+    async def answer(self, ref: SessionRef, message_id: str) -> Message | None:
+        """Return the reply to a visitor's message, letting the assistant write it when there is none.
+
+        None when nobody answers: a person has taken over, the session waits for its assistant or is
+        over, no assistant is configured, there is no such message, or a quick reply's action spoke for
+        itself. Who goes away while it is written does not stop it.
+
+        Raises:
+            StoreUnavailable: the reply is perhaps not stored; asking again is safe.
+        """
+        place = (ref, message_id)
+        task = self._under_way.get(place)
+        if task is None:
+            task = asyncio.create_task(self._answer(ref, message_id))
+            self._under_way[place] = task
+            task.add_done_callback(lambda ended: self._end(place, ended))
+        return await asyncio.shield(task)
+
+    async def follow_up(self, cause: Cause) -> None:
+        """Give the answer that a commit asked for; safe to do twice."""
+        assert isinstance(cause.body, FollowUp)
+        ref = SessionRef(cause.workspace, cause.visitor, cause.session)
+        await self.answer(ref, cause.body.message)
+
+    def listen(self, ref: SessionRef, hear: Hear) -> Callable[[], None]:
+        """Hear what is being written in a session; call what is returned to hear no more."""
+        listeners = self._listeners.setdefault(ref, [])
+        listeners.append(hear)
+        del listeners[:-LISTENERS_MAX]
+
+        def leave() -> None:
+            if hear in listeners:
+                listeners.remove(hear)
+            if not listeners and self._listeners.get(ref) is listeners:
+                del self._listeners[ref]
+
+        return leave
+
+    async def stop(self) -> None:
+        """Give up the answers under way; what asked for them is still in the store."""
+        tasks = tuple(self._under_way.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # ---- inside
+
+    def _end(self, place: tuple[SessionRef, str], task: asyncio.Task[Message | None]) -> None:
+        self._under_way.pop(place, None)
+        # Whoever waits gets the failure; read here, so that a task nobody waits for makes no noise.
+        if not task.cancelled():
+            task.exception()
+
+    async def _answer(self, ref: SessionRef, message_id: str) -> Message | None:
+        parts = (ref.workspace, ref.session, message_id, "reply")
+        reply_id = derived_id("msg", self._secret, *parts)
+        async with self._turns.take(ref):
+            stored = await self._stored(ref, reply_id)
+            if stored is not None:
+                return stored
+            asked = await self._question(ref, message_id)
+            if asked is None:
+                return None
+            seated, question = asked
+            reply = await self._reply(seated, question, reply_id)
+            # A person may have taken over while it was written.
+            if await self._is_silent(ref):
+                return None
+            posted = await self._runtime.post(ref, _post_of(reply, reply_id, message_id))
+            if isinstance(posted, Refused):
+                return None
+            return posted or await self._stored(ref, reply_id)
+
+    async def _stored(self, ref: SessionRef, message_id: str) -> Message | None:
+        found = await self._runtime.message(ref.workspace, message_id)
+        return found[1] if found is not None and found[0] == ref else None
+
+    async def _is_silent(self, ref: SessionRef) -> bool:
+        """Tell whether the assistant has nothing to say in a session now."""
+        view = await self._runtime.view(ref)
+        return view is None or view.status != "active" or view.paused
+
+    async def _question(self, ref: SessionRef, message_id: str) -> tuple[Seated, Question] | None:
+        """Put together what the assistant is asked; None when nobody is to answer."""
+        message = await self._stored(ref, message_id)
+        if message is None or message.author != "visitor" or await self._is_silent(ref):
+            return None
+        read = await self._runtime.read(ref)
+        if read is None:
+            return None
+        session, _, program = read
+        seated = self._assistant(ref.workspace, session.assistant)
+        if seated is None or _spoke_for_itself(session, message):
+            return None
+        earlier = await self._earlier(ref, message, seated.assistant.earlier_max)
+        asked = _asked(ref, message, session, program)
+        named = msgspec.structs.replace(asked, assistant=seated.terms.id, earlier=earlier)
+        return seated, named
+
+    async def _earlier(self, ref: SessionRef, message: Message, count: int) -> tuple[Message, ...]:
+        if count == 0:
+            return ()
+        # Notices have offsets too: twice as far back there are enough words among them, as a rule.
+        first = max(0, message.offset - 1 - 2 * count)
+        known = await self._runtime.messages(ref, first, 2 * count)
+        return tuple(earlier for earlier in known if earlier.offset < message.offset)[-count:]
+
+    def _assistant(self, workspace: str, wanted: str) -> Seated | None:
+        """Return the assistant of a session, the primary one where it has none of its own."""
+        seated = self._seated.get(workspace, ())
+        own = next((one for one in seated if one.terms.id == wanted), None)
+        return own or (seated[0] if seated else None)
+
+    async def _reply(self, seated: Seated, question: Question, reply_id: str) -> Reply:
+        """Let the assistant write; whatever goes wrong becomes the fallback, never a visitor's error."""
+        terms = seated.terms
+        if self._waiting >= WAITING_MAX and not seated.assistant.is_instant:
+            return fallback_reply(terms.fallback, MODEL_UNAVAILABLE)
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(terms.timeout_ms / 1_000 or None):
+                if seated.assistant.is_instant:
+                    return await self._written(seated.assistant, question, reply_id)
+                async with self._room:
+                    return await self._watched(seated.assistant, question, reply_id)
+        except Exception as error:  # noqa: BLE001  # an assistant may fail in any way
+            # The kind alone: the error's own words may hold the visitor's.
+            _log.warning("assistant %s did not answer: %s", terms.id, type(error).__name__)
+            return fallback_reply(terms.fallback, MODEL_UNAVAILABLE)
+        finally:
+            self._waiting -= 1
+
+    async def _watched(self, assistant: Assistant, question: Question, reply_id: str) -> Reply:
+        self._tell(question.ref, Typing(True))
+        try:
+            return await self._written(assistant, question, reply_id)
+        finally:
+            self._tell(question.ref, Typing(False))
+
+    async def _written(self, assistant: Assistant, question: Question, reply_id: str) -> Reply:
+        reply, room = None, REPLY_CHARS_MAX
+        async for part in assistant.answer(question):
+            if isinstance(part, Reply):
+                reply = part
+            elif room > 0:
+                self._tell_piece(question.ref, reply_id, part, room)
+                room -= len(part.text)
+        if reply is None or not reply.text:
+            raise ValueError("it ended without a reply")
+        return reply
+
+    def _tell_piece(self, ref: SessionRef, reply_id: str, piece: Piece, room: int) -> None:
+        if piece.text:
+            self._tell(ref, Delta(reply_id, piece.text[:room]))
+
+    def _tell(self, ref: SessionRef, what: Typing | Delta) -> None:
+        for hear in tuple(self._listeners.get(ref, ())):
+            hear(what)
+
+
+def _asked(ref: SessionRef, message: Message, session: Session, program: Program) -> Question:
+    """Put together what an assistant is asked, as the session is now."""
+    attributes = dict(session.state.attrs)
+    url = attributes.get("page.url")
+    return Question(
+        ref=ref,
+        message=message,
+        program=program,
+        attributes=attributes,
+        page_key=session.state.page_key,
+        page_url=url if isinstance(url, str) else "",
+    )
+
+
+def _spoke_for_itself(session: Session, message: Message) -> bool:
+    """Tell whether a message is a click whose action is the answer: all but `say` without words."""
+    if not message.clicked:
+        return False
+    for shown in reversed(session.messages):
+        if shown.clicked != message.clicked:
+            continue
+        reply = next((one for one in shown.replies if one.value == message.clicked), None)
+        if reply is not None and reply.text == message.text:
+            return reply.action != "say" or bool(reply.payload)
+    return False
+
+
+def _post_of(reply: Reply, reply_id: str, message_id: str) -> Post:
+    return Post(
+        id=reply_id,
+        author="assistant",
+        text=reply.text[:REPLY_CHARS_MAX],
+        replies=reply.replies[:REPLY_BUTTONS_MAX],
+        answer_to=message_id,
+        model=stored_model(reply),
+        tokens=reply.tokens,
+        answer=reply.answer,
+    )

@@ -1,0 +1,215 @@
+"""Who a visitor is: an anonymous browser joined with the known visitor, without resetting a cap.
+
+Of both profiles the known visitor keeps the stricter (STORES.md 4). `merge_profiles` and
+`anonymous_after` are pure; the two functions below them write through the store's versions, and each is
+safe to do twice.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from engine.errors import StoreUnavailable
+from engine.ids import derived_id
+from engine.limits import (
+    ATTEMPTS_MAX,
+    ATTRIBUTE_CHARS_MAX,
+    ATTRIBUTES_MAX,
+    GRANTS_MAX,
+    IDENTITIES_MAX,
+    PROFILE_BYTES_MAX,
+    PROFILE_SESSIONS_MAX,
+)
+from engine.profile import Grant, Profile
+from engine.stores.base import Store, VisitorRecord
+from engine.stores.codec import decode_profile, encode_profile
+
+_RETRY_AFTER_MS = 1_000
+_STRICTEST_FIRST = ("denied", "granted", "pending")
+"""What holds of two statements on consent: no is kept, and yes is not forgotten."""
+
+
+def known_visitor(secret: bytes, workspace: str, user: str) -> str:
+    """Name the visitor that a user of a workspace is, on every device."""
+    return derived_id("vis", secret, workspace, "user", user)
+
+
+# ---- pure
+
+
+def merge_profiles(known: Profile, anonymous: Profile) -> Profile:
+    """Return the known visitor's profile with what the anonymous one adds; merging again adds nothing.
+
+    Caps are never looser than either's: each message counts once, of two times the later one holds. Of
+    attributes, contact and arms the known visitor's own win.
+    """
+    is_first = anonymous.visitor not in known.identities
+    given_back = set() if is_first else _given_back(known, anonymous)
+    own = [grant for grant in known.grants if grant.message not in given_back]
+    joined = msgspec.structs.replace(
+        known,
+        attrs=_joined_attributes(known.attrs, anonymous.attrs),
+        visits=known.visits + (anonymous.visits if is_first else 0),
+        consent=_stricter(known.consent, anonymous.consent),
+        grants=_joined_grants(own, anonymous.grants),
+        spent=_joined_grants(known.spent, anonymous.spent),
+        dismissed_ms=max(known.dismissed_ms, anonymous.dismissed_ms),
+        chat_ms=max(known.chat_ms, anonymous.chat_ms),
+        arms={**anonymous.arms, **known.arms},
+        sessions=_joined_sessions(known.sessions, anonymous.sessions, is_first=is_first),
+        contact={**anonymous.contact, **known.contact},
+        identities=_newest(
+            (*known.identities, *anonymous.identities, anonymous.visitor), IDENTITIES_MAX
+        ),
+    )
+    return joined if _fits(joined) else _lightened(joined, known)
+
+
+def anonymous_after(anonymous: Profile, merged: Profile) -> Profile:
+    """Return the anonymous profile after its merge: its running session goes on under a copy of the caps."""
+    return msgspec.structs.replace(
+        anonymous,
+        attrs=dict(merged.attrs),
+        consent=merged.consent,
+        grants=list(merged.grants),
+        spent=list(merged.spent),
+        dismissed_ms=merged.dismissed_ms,
+        chat_ms=merged.chat_ms,
+        arms=dict(merged.arms),
+        contact=dict(merged.contact),
+        merged_into=merged.visitor,
+    )
+
+
+def may_be_merged(anonymous: Profile, known: str) -> bool:
+    """Tell whether a profile can become part of a known visitor: it is nobody's yet, or that one's."""
+    return (
+        not anonymous.user and anonymous.visitor != known and anonymous.merged_into in ("", known)
+    )
+
+
+def _given_back(known: Profile, anonymous: Profile) -> set[str]:
+    """Name the messages of merged sessions whose place came back since: they expired unseen."""
+    kept = {grant.message for grant in anonymous.grants}
+    sessions = frozenset(anonymous.sessions)
+    # A full list may have lost its oldest to newer ones.
+    oldest_ms = anonymous.grants[0].at_ms if len(anonymous.grants) >= GRANTS_MAX else -1
+    return {
+        grant.message
+        for grant in known.grants
+        if grant.session in sessions and grant.message not in kept and grant.at_ms >= oldest_ms
+    }
+
+
+def _joined_grants(known: list[Grant], others: list[Grant]) -> list[Grant]:
+    by_message = {grant.message: grant for grant in (*others, *known)}
+    joined = sorted(by_message.values(), key=lambda grant: (grant.at_ms, grant.message))
+    return joined[-GRANTS_MAX:]
+
+
+def _joined_attributes(
+    known: dict[str, str | int | float | bool], others: dict[str, str | int | float | bool]
+) -> dict[str, str | int | float | bool]:
+    """Add to the known attributes what they lack, as far as there is room for it."""
+    joined = dict(known)
+    chars = sum(len(value) for value in known.values() if isinstance(value, str))
+    for name, value in others.items():
+        size = len(value) if isinstance(value, str) else 0
+        if name in joined or len(joined) >= ATTRIBUTES_MAX or chars + size > ATTRIBUTE_CHARS_MAX:
+            continue
+        joined[name] = value
+        chars += size
+    return joined
+
+
+def _joined_sessions(known: list[str], others: list[str], *, is_first: bool) -> list[str]:
+    """Put the others' sessions behind the known ones when they come in, where they stay from then on."""
+    if is_first:
+        return _newest((*known, *others), PROFILE_SESSIONS_MAX)
+    added = [session for session in others if session not in known]
+    return _newest((*added, *known), PROFILE_SESSIONS_MAX)
+
+
+def _fits(profile: Profile) -> bool:
+    return len(encode_profile(profile)) <= PROFILE_BYTES_MAX
+
+
+def _lightened(joined: Profile, known: Profile) -> Profile:
+    """Leave out of a joined profile what no cap needs, then the oldest of what one may need."""
+    lighter = msgspec.structs.replace(
+        joined, attrs=known.attrs, arms=known.arms, contact=known.contact
+    )
+    while not _fits(lighter) and (lighter.grants or lighter.spent):
+        lighter.spent = lighter.spent[(len(lighter.spent) + 1) // 2 :]
+        if not lighter.spent:
+            lighter.grants = lighter.grants[(len(lighter.grants) + 1) // 2 :]
+    return lighter
+
+
+def _newest(values: Iterable[str], limit: int) -> list[str]:
+    return list(dict.fromkeys(values))[-limit:]
+
+
+def _stricter(one: str, other: str) -> str:
+    return next((state for state in _STRICTEST_FIRST if state in (one, other)), "")
+
+
+# ---- through the store
+
+
+async def link_user(store: Store, workspace: str, user: str, known: str, anonymous: str) -> bool:
+    """Make `known` the visitor of a user who proved who they are, and merge an anonymous one into it.
+
+    Returns:
+        Whether the anonymous visitor is part of the known one from now on; False when it is another
+        user's, or the known one itself.
+
+    Raises:
+        StoreUnavailable: do it again; what was done already is found done.
+    """
+    for _ in range(ATTEMPTS_MAX):
+        record, profile = await _read(store, workspace, known)
+        other_record, other = await _read(store, workspace, anonymous)
+        joins = bool(anonymous) and may_be_merged(other, known)
+        merged = merge_profiles(profile, other) if joins else msgspec.structs.replace(profile)
+        merged.user = user
+        if not await _put(store, workspace, merged, record):
+            continue
+        if not joins:
+            return False
+        # A grant made meanwhile is a newer version here: it is merged in the next round.
+        if await _put(store, workspace, anonymous_after(other, merged), other_record):
+            return True
+    raise StoreUnavailable("none", retry_after_ms=_RETRY_AFTER_MS)
+
+
+async def carry_spend(store: Store, workspace: str, visitor: str) -> None:
+    """Bring what a merged visitor's running session spent since to the known visitor.
+
+    Raises:
+        StoreUnavailable: do it again.
+    """
+    for _ in range(ATTEMPTS_MAX):
+        _, other = await _read(store, workspace, visitor)
+        if not other.merged_into:
+            return
+        record, profile = await _read(store, workspace, other.merged_into)
+        if await _put(store, workspace, merge_profiles(profile, other), record):
+            return
+    raise StoreUnavailable("none", retry_after_ms=_RETRY_AFTER_MS)
+
+
+async def _read(store: Store, workspace: str, visitor: str) -> tuple[VisitorRecord | None, Profile]:
+    record = await store.visitor(workspace, visitor) if visitor else None
+    return record, Profile(visitor) if record is None else decode_profile(record.profile)
+
+
+async def _put(
+    store: Store, workspace: str, profile: Profile, record: VisitorRecord | None
+) -> bool:
+    """Write a profile unless it is as it was; False when somebody else wrote it meanwhile."""
+    body = encode_profile(profile)
+    if record is not None and record.profile == body:
+        return True
+    expect = 0 if record is None else record.version
+    return isinstance(await store.put_profile(workspace, profile.visitor, body, expect), int)

@@ -1,0 +1,45 @@
+"""Idempotency-Keys whose first use is still running, in memory; locks that have expired leave."""
+
+from engine.errors import StoreUnavailable
+from engine.limits import LOCKS_LEN_MAX
+from engine.stores.base import Begun, InProgress, KeyReused
+
+
+class Locks:
+    """One lock a key, each for a time; a store looks for a kept answer before it asks here."""
+
+    def __init__(self) -> None:
+        """Start with no key in use."""
+        # By the time of locking. Locks last about equally long, so the oldest are the first to expire.
+        self._locks: dict[bytes, tuple[bytes, int]] = {}
+
+    def begin(
+        self, key: bytes, body_sha256: bytes, now_ms: int, lock_ms: int
+    ) -> Begun | InProgress | KeyReused:
+        """Lock a key that nobody holds.
+
+        Raises:
+            StoreUnavailable: too many keys are in use.
+        """
+        found = self._locks.get(key)
+        if found is not None and found[1] > now_ms:
+            return InProgress() if found[0] == body_sha256 else KeyReused()
+        self._forget_expired(now_ms)
+        self._locks.pop(key, None)
+        if len(self._locks) >= LOCKS_LEN_MAX:
+            raise StoreUnavailable("none", 1_000, "too many Idempotency-Keys are in use")
+        self._locks[key] = (body_sha256, now_ms + lock_ms)
+        return Begun()
+
+    def end(self, key: bytes, body_sha256: bytes) -> None:
+        """Release a key that this body holds."""
+        found = self._locks.get(key)
+        if found is not None and found[0] == body_sha256:
+            del self._locks[key]
+
+    def _forget_expired(self, now_ms: int) -> None:
+        while self._locks:
+            first = next(iter(self._locks))
+            if self._locks[first][1] > now_ms:
+                return
+            del self._locks[first]

@@ -1,0 +1,192 @@
+"""Where the command line makes and revokes API keys: in the running server, else in the store itself."""
+
+import asyncio
+import http.client
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeVar
+from urllib.parse import quote, urlsplit
+
+import msgspec
+
+from engine.clock import SystemClock
+from engine.errors import OpportuneError
+from engine.ids import Ids, system_random_bytes
+from engine.stores.open import open_store
+from server.access.key_ring import KeyRefused, KeyRing, KeyRow
+from server.access.operator_token import OperatorAccess, read_access, token_path
+from server.cli.command import Refusal
+from server.config import Config
+from server.wire.operator import KeyBody, KeyReply, KeysReply, RevokeBody
+
+PATH = "/v1/operator/keys"
+TIMEOUT_S = 10
+
+_T = TypeVar("_T")
+_Reply = TypeVar("_Reply", bound=msgspec.Struct)
+
+
+class KeyDesk(Protocol):
+    """Keys of a workspace, wherever they are; raises Refusal."""
+
+    def rows(self, workspace: str) -> list[KeyRow]:
+        """List the keys."""
+        ...
+
+    def create(self, body: KeyBody) -> tuple[KeyRow, str]:
+        """Make a key; the second of the answer is the key itself."""
+        ...
+
+    def revoke(self, workspace: str, key: str) -> KeyRow:
+        """Revoke a key by its id or name."""
+        ...
+
+
+def key_desk(config: Config) -> KeyDesk:
+    """Choose the running server when one answers, else the store.
+
+    Raises:
+        Refusal: neither can be reached; one line that says what to do.
+    """
+    access = read_access(token_path(config))
+    if access is not None:
+        server = ServerDesk(access)
+        if server.answers():
+            return server
+    if config.store.url.startswith("memory:"):
+        message = (
+            "memory: keeps keys only while the server runs. Try: opportune serve, then this again"
+        )
+        raise Refusal(message)
+    return StoreDesk(config)
+
+
+class ServerDesk:
+    """Asks a running server with the operator's token."""
+
+    def __init__(self, access: OperatorAccess) -> None:
+        """Ask the server that left this token."""
+        self._access = access
+
+    def answers(self) -> bool:
+        """Tell whether the server that left the token still runs."""
+        try:
+            status, _ = self._exchange("GET", f"{PATH}?workspace=", b"")
+        except (OSError, http.client.HTTPException):
+            return False
+        # Without a workspace the request is refused: by a server that knows the token, for that alone.
+        return status == 400
+
+    def rows(self, workspace: str) -> list[KeyRow]:
+        """List the keys."""
+        return self._ask("GET", f"{PATH}?workspace={quote(workspace)}", b"", KeysReply).keys
+
+    def create(self, body: KeyBody) -> tuple[KeyRow, str]:
+        """Make a key; the second of the answer is the key itself."""
+        reply = self._ask("POST", PATH, msgspec.json.encode(body), KeyReply)
+        return reply.key, reply.text
+
+    def revoke(self, workspace: str, key: str) -> KeyRow:
+        """Revoke a key by its id or name."""
+        body = msgspec.json.encode(RevokeBody(workspace, key))
+        return self._ask("POST", f"{PATH}/revoke", body, KeyReply).key
+
+    def _ask(self, method: str, path: str, body: bytes, kind: type[_Reply]) -> _Reply:
+        try:
+            status, answer = self._exchange(method, path, body)
+        except (OSError, http.client.HTTPException) as error:
+            message = f"the server at {self._access.address} does not answer: {error}"
+            raise Refusal(message) from error
+        if status != 200:
+            raise Refusal(_words(answer, status))
+        return msgspec.json.decode(answer, type=kind)
+
+    def _exchange(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
+        place = urlsplit(self._access.address)
+        connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=TIMEOUT_S)
+        headers = {
+            "Authorization": f"Bearer {self._access.token}",
+            "Content-Type": "application/json",
+        }
+        try:
+            connection.request(method, path, body or None, headers)
+            response = connection.getresponse()
+            return response.status, response.read()
+        finally:
+            connection.close()
+
+
+class StoreDesk:
+    """Opens the store for the time of one command."""
+
+    def __init__(self, config: Config) -> None:
+        """Use the store of this configuration."""
+        self._config = config
+        self._clock = SystemClock()
+
+    def rows(self, workspace: str) -> list[KeyRow]:
+        """List the keys."""
+        return self._with_keys(lambda keys: keys.rows(workspace))
+
+    def create(self, body: KeyBody) -> tuple[KeyRow, str]:
+        """Make a key; the second of the answer is the key itself."""
+        return self._with_keys(
+            lambda keys: keys.create(
+                body.workspace,
+                body.name,
+                label=body.label,
+                scopes=body.scopes,
+                ids=Ids(self._clock),
+                random_bytes=system_random_bytes,
+                now_ms=self._clock.now_ms(),
+            )
+        )
+
+    def revoke(self, workspace: str, key: str) -> KeyRow:
+        """Revoke a key by its id or name."""
+        return self._with_keys(lambda keys: keys.revoke(workspace, key, self._clock.now_ms()))
+
+    def _with_keys(self, work: Callable[[KeyRing], Awaitable[_T]]) -> _T:
+        try:
+            return asyncio.run(self._run(work))
+        except (KeyRefused, OpportuneError) as refused:
+            raise Refusal(str(refused)) from refused
+
+    async def _run(self, work: Callable[[KeyRing], Awaitable[_T]]) -> _T:
+        store = await open_store(self._config.store.url, clock=self._clock.now_ms)
+        try:
+            return await work(KeyRing(self._config.workspaces, store))
+        finally:
+            await store.close()
+
+
+class _Wrong(msgspec.Struct):
+    message: str
+
+
+class _Failure(msgspec.Struct):
+    error: _Wrong
+
+
+def _words(answer: bytes, status: int) -> str:
+    try:
+        return msgspec.json.decode(answer, type=_Failure).error.message
+    except msgspec.DecodeError:
+        return f"the server answered {status}"
+
+
+def workspace_of(config: Config, named: str | None) -> str:
+    """Return the workspace that is named, else the only one there is.
+
+    Raises:
+        Refusal: there is more than one, or none of that name.
+    """
+    ids = [workspace.id for workspace in config.workspaces]
+    if named is None and len(ids) == 1:
+        return ids[0]
+    if named in ids:
+        return str(named)
+    begin = "which workspace?" if named is None else f"there is no workspace {named}."
+    message = f"{begin} Try: --workspace {ids[0]}" + (
+        f" (or {', '.join(ids[1:])})" if ids[1:] else ""
+    )
+    raise Refusal(message)
