@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from engine.ids import RandomBytes, system_random_bytes
 from engine.rule_tests import run_tests
 from rules.compiler import compile_program
-from server.api_keys import base62, make_api_key
+from server.access.api_keys import base62, make_api_key
+from server.access.passwords import hash_password
 from server.cli.command import Command, Exit, Refusal
 from server.cli.output import count, result
 from server.cli.rule_sets import read_rule_sets
@@ -21,8 +22,12 @@ from server.cli.rule_sets import read_rule_sets
 PACKS = ("local_service",)
 CONFIG_FILE = "opportune.toml"
 RULE_FILE = "rules/main.rules"
+SECRET_FILE = "data/dashboard.secret"  # noqa: S105  # where it is, not what it is
+ADMIN = "admin"
 SERVER_URL = "http://127.0.0.1:8700"
 _TOKEN_LEN = 8
+_PASSWORD_LEN = 16
+_SECRET_LEN = 43
 
 _CONFIG = """\
 # Relative paths are relative to this file. A key that is not known stops the start.
@@ -55,6 +60,15 @@ rules = "rules"
   [[workspaces.assistants]]
   id = {assistant}
   name = {name}
+
+  # Dashboards: their tokens are signed with what stands in this file, which belongs in no repository.
+  [workspaces.jwt]
+  secret_file = "{secret_file}"
+
+  [[workspaces.users]]
+  name = "{admin}"
+  role = "admin"
+  password_scrypt = "{password}"
 """
 
 
@@ -70,16 +84,29 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The secrets of a new workspace; `api_key` is shown once and stored as a hash."""
+    """The secrets of a new workspace; `api_key` and `password` are shown once and stored as hashes."""
 
     api_key: str
     token: str
+    password: str
+    password_hash: str
+    dashboard: str
 
 
 def make_keys(name: str, random_bytes: RandomBytes) -> Keys:
-    """Draw an API key, and a widget token with the site's name in it."""
-    token = base62(int.from_bytes(random_bytes(_TOKEN_LEN)), _TOKEN_LEN)
-    return Keys(make_api_key("live", random_bytes), f"wk_{name}_{token}")
+    """Draw an API key, a widget token with the site's name in it, a password, and a secret for tokens."""
+    password = _draw(_PASSWORD_LEN, random_bytes)
+    return Keys(
+        api_key=make_api_key("live", random_bytes),
+        token=f"wk_{name}_{_draw(_TOKEN_LEN, random_bytes)}",
+        password=password,
+        password_hash=hash_password(password, random_bytes),
+        dashboard=_draw(_SECRET_LEN, random_bytes),
+    )
+
+
+def _draw(length: int, random_bytes: RandomBytes) -> str:
+    return base62(int.from_bytes(random_bytes(length)), length)
 
 
 def plan(site: str | None, timezone: str, pack: str, folder: Path) -> Plan:
@@ -115,6 +142,9 @@ def config_text(planned: Plan, keys: Keys) -> str:
         origins=json.dumps([planned.origin] if planned.origin else []),
         token=keys.token,
         assistant=json.dumps(f"asst_{planned.name}"),
+        secret_file=SECRET_FILE,
+        admin=ADMIN,
+        password=keys.password_hash,
     )
 
 
@@ -140,11 +170,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> Exit:
-    """Write the two files and print the keys, once."""
+    """Write the files and print the keys, once."""
     folder: Path = options.folder
     planned = plan(options.site, options.timezone, options.pack, folder)
     keys = make_keys(planned.name, system_random_bytes)
-    files = {CONFIG_FILE: config_text(planned, keys), RULE_FILE: rules_text(planned)}
+    files = {
+        CONFIG_FILE: config_text(planned, keys),
+        RULE_FILE: rules_text(planned),
+        SECRET_FILE: keys.dashboard + "\n",
+    }
     there = [name for name in files if (folder / name).exists()]
     if there and not options.force:
         message = f"{', '.join(there)} in {folder} would be overwritten. Try: --force"
@@ -153,6 +187,7 @@ def run(options: argparse.Namespace) -> Exit:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
+    (folder / SECRET_FILE).chmod(0o600)
     _tell(folder, planned, keys)
     return Exit.CLEAN
 
@@ -162,7 +197,9 @@ def _tell(folder: Path, planned: Plan, keys: Keys) -> None:
     rules = folder / RULE_FILE
     result(f"wrote {config}   one workspace (ws_{planned.name}), one site, one API key")
     result(f"wrote {rules}   from pack {planned.pack}: {_proved(rules)}")
+    result(f"wrote {folder / SECRET_FILE}   signs dashboard tokens; keep it out of your repository")
     result(f"key   {keys.api_key}   shown once; keep it on your server, the file has its hash")
+    result(f"login {ADMIN} / {keys.password}   shown once; for the dashboards")
     if not planned.origin:
         result(f"the site's address is not known yet: write it into origins in {config}")
     result("\npaste before </body>:")

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from server.api_keys import is_possible
+from server.access.api_keys import is_possible
+from server.access.passwords import password_matches
 from server.cli.command import Exit
 from server.cli.init import make_keys
 from server.cli.main import main
 from server.config import load_config
-from server.live_rules import load_workspaces
+from server.rulebook.live_rules import compile_folder, rule_folders
 
 
 def test_it_writes_a_configuration_and_rules(
@@ -36,7 +37,7 @@ def test_what_it_writes_can_be_served(tmp_path: Path) -> None:
     config = load_config(tmp_path / "opportune.toml", {})
     (workspace,) = config.workspaces
     assert workspace.sites[0].origins == ("https://shop.acme.example:8443",)
-    assert load_workspaces(config).program(workspace.id, workspace.sites[0].source_id).rules
+    assert compile_folder(rule_folders(config)[0]).program.rules
 
 
 def test_the_key_is_shown_once_and_kept_as_a_hash(
@@ -86,3 +87,21 @@ def test_keys_differ() -> None:
     draws = iter(range(256))
     keys = {make_keys("acme", lambda count: bytes([next(draws)]) * count).api_key for _ in range(5)}
     assert len(keys) == 5
+
+
+def test_the_login_is_shown_once_and_its_password_kept_as_a_hash(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["init", str(tmp_path)])
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("login")]
+    name, _, password = line.split()[1:4]
+    (workspace,) = load_config(tmp_path / "opportune.toml", {}).workspaces
+    (user,) = workspace.users
+    assert (user.name, user.role) == (name, "admin")
+    assert user.password_scrypt is not None
+    assert password_matches(password, user.password_scrypt)
+    assert password not in (tmp_path / "opportune.toml").read_text(encoding="utf-8")
+    secret = tmp_path / "data" / "dashboard.secret"
+    assert secret.stat().st_mode & 0o777 == 0o600
+    assert workspace.jwt is not None
+    assert workspace.jwt.secret == secret.read_text().strip()
