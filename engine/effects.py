@@ -6,9 +6,10 @@ These never run backwards: a late event can engage a visitor now, but takes no m
 import msgspec
 
 from engine.causes import VoiceStarted
+from engine.conversations.conversation import ConversationOrigin
 from engine.conversations.lifecycle import card_of, converse, hand_over, updated
 from engine.conversations.quick_replies import act_on
-from engine.conversations.words import engage, visitor_said
+from engine.conversations.words import engage, had_proactive, visitor_said
 from engine.effect import Ground
 from engine.events import Event
 from engine.message import Message, QuickReply
@@ -56,6 +57,8 @@ def take_effect(ground: Ground, event: Event) -> None:
     if event.name in CHAT_EVENTS:
         ground.effect.profile_changed = True
         ground.profile.chat_ms = max(ground.profile.chat_ms, event.at_ms)
+    if event.name == "voice_started" and not event.from_browser:
+        begin_call(ground, event)
     if event.name in ENGAGING_EVENTS:
         engage(ground, event.at_ms, str(event.properties.get("conversation", "")))
     if event.name == "visitor_message":
@@ -68,6 +71,19 @@ def take_effect(ground: Ground, event: Event) -> None:
         _server_effect(ground, event)
 
 
+def begin_call(ground: Ground, event: Event) -> None:
+    """Note that a number was lent: a conversation by voice begins, or goes on by voice."""
+    talk = ground.session.talk
+    if talk is None:
+        origin: ConversationOrigin = "proactive" if had_proactive(ground.session) else "widget"
+        converse(ground, event.at_ms, origin, "voice")
+    elif talk.channel != "voice":
+        talk.channel = "voice"
+        updated(ground, event.at_ms, "channel")
+    number = str(event.properties.get("number", ""))
+    tell(ground, event.at_ms, VoiceStarted(card_of(ground, event.at_ms), number), event.id)
+
+
 def reply_of(message: Message, value: str) -> QuickReply | None:
     """Find a quick reply of a message by its value."""
     return next((reply for reply in message.replies if reply.value == value), None)
@@ -77,11 +93,6 @@ def _server_effect(ground: Ground, event: Event) -> None:
     """Take what a server says happened in the conversation; a browser's word is a fact for rules alone."""
     topic = event.properties.get("topic")
     match event.name:
-        case "voice_started":
-            talk = converse(ground, event.at_ms, "widget", "voice")
-            talk.channel = "voice"
-            number = str(event.properties.get("number", ""))
-            tell(ground, event.at_ms, VoiceStarted(card_of(ground, event.at_ms), number), event.id)
         case "handoff_requested":
             hand_over(ground, event.at_ms, topic if isinstance(topic, str) else "")
         case "appointment_scheduled":

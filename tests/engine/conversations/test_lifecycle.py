@@ -370,3 +370,18 @@ def test_a_transcript_is_read_in_pages() -> None:
         assert await shop.runtime.message("other", first[1].id) is None
 
     run(visit)
+
+
+def test_a_lent_number_begins_a_conversation_by_voice() -> None:
+    async def visit(shop: World, ear: Ear) -> None:
+        ref = await shop.session()
+        await shop.view(ref, "/")
+        lent = Event(
+            "evt_1", "voice_started", shop.clock.now_ms(), origin="api",
+            properties={"number": "+14165559999"},
+        )  # fmt: skip
+        await shop.runtime.note(ref, [lent])
+        assert ear.kinds() == ["conversation_started", "voice_started"]
+        assert ear.of(ConversationStarted)[0].card.channel == "voice"
+
+    run(visit)
