@@ -7,6 +7,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from engine.causes import Cause, RulesPublished, encode_cause
+from engine.effect import Terms
 from engine.ids import derived_id
 from engine.rule_library import Origin, RuleLibrary, RuleVersion, Stale, files_digest
 from engine.signals import SCHEMA
@@ -244,6 +245,7 @@ def rules_of(config: Config, store: Store, secret: bytes, now_ms: Callable[[], i
     """Connect the rule sets of a configuration with its sites; `load` brings them up."""
     rules = LiveRules(rule_folders(config), store, secret, now_ms)
     for workspace in config.workspaces:
+        rules.workspaces.agreed[workspace.id] = Terms(workspace.qualify_score)
         for site in workspace.sites:
             rule_set = site.source_id if site.rules else MAIN
             rules.workspaces.add_site(workspace.id, site.source_id, rule_set)

@@ -4,6 +4,8 @@ import msgspec
 from starlette.types import Scope
 
 from engine.conversations.appointments import NotBooked
+from engine.conversations.desk import NO_WAIT
+from engine.effects import reply_of
 from engine.events import Event
 from engine.ids import derived_id
 from engine.message import Message
@@ -114,10 +116,12 @@ class FrameReader:
             raise ApiError(reason, "text has 1 to 4,000 characters", field="text")
         delivery = self._delivery
         await self._manners.check_words(delivery.offset)
+        seat = await self._manners.seat()
         async with delivery.turn:
             message = await self._services.runtime.say(self._ref, text, frame.client_id or "")
             if message is None:
                 return await self._ack_again(frame.client_id or "")
+            await self._manners.queue(seat)
             delivery.note_own(message, frame.client_id)
             await delivery.push()
         return None
@@ -130,14 +134,25 @@ class FrameReader:
 
     async def _click(self, frame: ReplyFrame) -> None:
         delivery = self._delivery
-        await self._manners.check_words(delivery.offset)
+        seat = NO_WAIT
+        if await self._says_something(frame):
+            await self._manners.check_words(delivery.offset)
+            seat = await self._manners.seat()
         async with delivery.turn:
             message: Message | None = await self._services.runtime.click(
                 self._ref, frame.message_id, frame.value
             )
             if message is not None:
+                await self._manners.queue(seat)
                 delivery.note_own(message, None)
                 await delivery.push()
+
+    async def _says_something(self, frame: ReplyFrame) -> bool:
+        """Tell whether a click makes words: not a dismissal, nor one on a reply that is not there."""
+        found = await self._services.runtime.read(self._ref)
+        shown = None if found is None else found[0].message(frame.message_id)
+        reply = None if shown is None else reply_of(shown, frame.value)
+        return reply is not None and reply.action != "dismiss"
 
     def _show_typing(self, frame: TypingFrame) -> None:
         """Show dashboards that the visitor types; nothing of it is kept."""

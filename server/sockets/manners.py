@@ -1,9 +1,10 @@
-"""What a socket's client may say and have kept: consent, the chat budget, the room of its session."""
+"""What a socket's client may say and have kept: consent, the chat budget, room, a place at the assistant."""
 
 from collections.abc import Mapping
 
 from starlette.types import Scope
 
+from engine.conversations.places import Seat
 from engine.events import Event
 from engine.limits import MESSAGES_MAX
 from engine.runtime_types import ClientContext, SessionView
@@ -23,6 +24,7 @@ class Manners:
         """Judge the client of an upgrade request."""
         self._services = services
         self._ref = view.ref
+        self._assistant = view.assistant
         headers: Mapping[bytes, bytes] = dict(scope["headers"])
         self._headers = headers
         self._address = client_address(scope, headers, services.config)
@@ -56,6 +58,18 @@ class Manners:
             raise ApiError("too_many", words)
         limits, session = self._services.rate_limits, self._ref.session
         await limits.chat_budget(self._workspace, session, self._address)
+
+    async def seat(self) -> Seat:
+        """Ask for a place at the session's assistant, where places are limited."""
+        primary = self._workspace.primary_assistant
+        assistant = self._assistant or (primary.id if primary else "")
+        return await self._services.desk.enter(self._ref, assistant)
+
+    async def queue(self, seat: Seat) -> None:
+        """Let a conversation wait that began with the words just said, when there was no place."""
+        if seat.queued:
+            wait_s = seat.estimated_wait_s
+            await self._services.runtime.seat(self._ref, queued=True, estimated_wait_s=wait_s)
 
     async def _consent(self) -> str:
         found = await self._services.runtime.read(self._ref)

@@ -9,6 +9,7 @@ import pytest
 from server.config import load_config
 from tests.server.running import (
     CONFIG,
+    PLATFORM,
     ListeningServer,
     authenticated,
     close_code,
@@ -223,3 +224,43 @@ async def test_a_failed_token_counts_against_its_address(desk: ListeningServer) 
         assert await close_code(socket) == 4401
     after = (await services.rate_limits.look_at_failures("127.0.0.1")).windows[0].state.remaining
     assert after == before - 1
+
+
+async def test_words_of_a_full_assistant_wait_for_a_place(tmp_path: Path) -> None:
+    text = DESK.replace('  name = "Helper"\n', '  name = "Helper"\n  max_active_sessions = 1\n', 1)
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "main.rules").write_text(RULES)
+    (tmp_path / "opportune.toml").write_text(text)
+    async with listening(load_config(tmp_path / "opportune.toml", {})) as desk:
+        first = await desk.server.open_session()
+        body = {"sessionId": "browser-2"}
+        path = "/api/widgets/ws_dev/session"
+        made = (await desk.server.send("POST", path, body, {"authorization": "Bearer wk_dev"})).json
+        async with desk.socket(made["chatSessionId"]) as socket:
+            await say(socket, type="auth", token="wk_dev", visitor_token=made["visitorToken"])
+            await next_frame(socket, "hello")
+            await say(socket, type="message", text="Which zip codes do you serve?")
+            assert (await next_event(socket, "session_status"))["status"] == "queued"
+            close = f"/v1/live-chat/sessions/{first['session_id']}/close"
+            await desk.server.send("POST", close, {}, PLATFORM)
+            assert (await next_event(socket, "session_status"))["status"] == "active"
+            answer = await next_frame(socket, "message")
+            assert answer["text"] == "We serve 606 and 607."
+
+
+async def test_the_workspace_says_from_which_score_a_conversation_qualifies(tmp_path: Path) -> None:
+    text = DESK.replace('name = "Dev"\n', 'name = "Dev"\nqualify_score = 0\n', 1)
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "main.rules").write_text(RULES)
+    (tmp_path / "opportune.toml").write_text(text)
+    async with listening(load_config(tmp_path / "opportune.toml", {})) as desk:
+        session = await desk.server.open_session()
+        async with desk.socket(session["session_id"]) as socket:
+            await authenticated(socket)
+            await say(socket, type="message", text="Hello")
+            await next_frame(socket, "message_ack")
+        ref = await desk.server.parts.runtime.find("ws_dev", session["session_id"])
+        assert ref is not None
+        view = await desk.server.parts.runtime.view(ref)
+        assert view is not None
+        assert view.qualified == "score"
