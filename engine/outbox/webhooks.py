@@ -1,5 +1,6 @@
 """What webhooks are told of a cause: each row of API.md 7.1, as the body that is sent. Pure."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
@@ -138,6 +139,33 @@ Told = (
     | AppointmentShown
     | dict[str, object]
 )
+
+
+TOLD: Mapping[str, tuple[type[msgspec.Struct], str]] = {
+    "chat.started": (ChatStarted, "A live chat session was initiated."),
+    "chat.ended": (AboutConversation, "A session with a conversation ended."),
+    "live_chat.visitor_responded": (
+        VisitorResponded,
+        "A visitor answered in a session that had a proactive message.",
+    ),
+    "message.received": (MessageReceived, "A visitor wrote."),
+    "message.sent": (MessageLife, "A proactive message was sent."),
+    "message.delivered": (MessageLife, "It reached a socket or a poll of the visitor."),
+    "message.displayed": (MessageLife, "It came on screen."),
+    "message.read": (MessageLife, "It was on screen for a second."),
+    "message.dismissed": (MessageLife, "The visitor closed it."),
+    "message.expired": (MessageLife, "Its time ran out before it came on screen."),
+    "conversation.qualified": (AboutConversation, "A conversation qualified, once."),
+    "handoff.requested": (AboutConversation, "A visitor asked for a person."),
+    "voice.started": (AboutConversation, "A number was lent, or a voice session began."),
+    "appointment.scheduled": (AppointmentShown, "An appointment was booked."),
+    "appointment.cancelled": (AppointmentShown, "An appointment was cancelled."),
+    "conversion.recorded": (ConversionRecorded, "A goal was reached."),
+    "visitor.identified": (AboutVisitor, "A visitor proved who they are."),
+    "visitor.erased": (AboutVisitor, "A visitor's data are gone."),
+    "rules.published": (RulesTold, "A rule set has a new live version."),
+}
+"""Our own events: what stands in `data`, and when it is told. Those of integrations hold what was posted."""
 
 
 class WebhookBody(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""The AsyncAPI 3.0 document of both sockets, made from the frames that are read and written."""
+"""The AsyncAPI 3.0 document of both sockets and the webhooks, made from what is read and written."""
 
 import importlib.metadata
 from collections.abc import Iterator, Mapping
@@ -8,13 +8,14 @@ from typing import get_args
 from msgspec import Struct
 
 from engine.outbox.contents import KEPT, PASSING
+from engine.outbox.webhooks import TOLD, WebhookBody
 from server.contract.asyncapi_texts import CLOSE_CODES, EVENTS, FRAMES, INTRODUCTION, NOTICES
 from server.contract.json_schemas import Schema, Schemas, reference
 from server.wire import sockets, tenant
 from server.wire.server_frames import SocketFrame
 from server.wire.widgets import TrackItem
 
-CHAT, TENANT = "chat", "tenant"
+CHAT, TENANT, WEBHOOKS = "chat", "tenant", "webhooks"
 FROM_CLIENT, FROM_SERVER = "receive", "send"
 
 
@@ -35,7 +36,7 @@ class Frame:
 
 
 def asyncapi_document() -> Schema:
-    """Describe the chat socket and the tenant socket."""
+    """Describe the chat socket, the tenant socket and the bodies of webhooks."""
     schemas = Schemas(
         [
             *(reader.kind for reader in sockets.READERS.values()),
@@ -47,6 +48,7 @@ def asyncapi_document() -> Schema:
             *get_args(tenant.TenantFrame),
             *KEPT.values(),
             *PASSING.values(),
+            *(struct for struct, _ in TOLD.values()),
         ],
     )
     _show_events(schemas)
@@ -60,7 +62,7 @@ def asyncapi_document() -> Schema:
         },
         "defaultContentType": "application/json",
         "servers": {"here": {"host": "127.0.0.1:8700", "protocol": "ws"}},
-        "channels": {CHAT: _chat(frames), TENANT: _tenant(frames)},
+        "channels": {CHAT: _chat(frames), TENANT: _tenant(frames), WEBHOOKS: _webhooks(frames)},
         "operations": {name: _operation(frame) for frame in frames if (name := frame.name)},
         "components": {
             "messages": {frame.name: _message(frame) for frame in frames},
@@ -93,6 +95,9 @@ def _frames(schemas: Schemas) -> Iterator[Frame]:
             TENANT, FROM_SERVER, kind, {"allOf": [shell, {"type": "object", "properties": inner}]}
         )
 
+    for event, (told, _) in TOLD.items():
+        yield Frame(WEBHOOKS, FROM_SERVER, event, _body(event, schemas.of(told)))
+
 
 def _tag(struct: type[Struct]) -> str:
     return str(struct.__struct_config__.tag)
@@ -120,6 +125,18 @@ def _event(schema: Schema) -> Schema:
     return {"allOf": [schema, {"anyOf": shapes}]}
 
 
+def _body(event: str, data: Schema) -> Schema:
+    """Show a webhook's body: exactly the fields of `WebhookBody`."""
+    fields: Schema = {
+        "event": {"const": event},
+        "session_id": {"type": ["string", "null"]},
+        "timestamp": {"type": "string", "description": "RFC 3339, UTC, whole seconds."},
+        "data": data,
+    }
+    assert tuple(fields) == WebhookBody.__struct_fields__, "a body has these four fields"
+    return {"type": "object", "properties": fields, "required": list(fields)}
+
+
 def _show_events(schemas: Schemas) -> None:
     """Show what the items of `track` are: they are decoded one by one, so the struct leaves them raw."""
     fields, _ = schemas.fields(sockets.TrackFrame)
@@ -130,6 +147,8 @@ def _show_events(schemas: Schemas) -> None:
 
 
 def _message(frame: Frame) -> Schema:
+    if frame.socket == WEBHOOKS:
+        return {"name": frame.type, "summary": TOLD[frame.type][1], "payload": frame.payload}
     texts: Mapping[str, str] = EVENTS if frame.type in (*KEPT, *PASSING) else FRAMES
     return {"name": frame.type, "summary": texts[frame.type], "payload": frame.payload}
 
@@ -173,3 +192,15 @@ def _tenant(frames: list[Frame]) -> Schema:
         " socket closes when it expires, unless another `auth` came before."
     )
     return _channel(TENANT, "/api/ws/tenant", text, frames)
+
+
+def _webhooks(frames: list[Frame]) -> Schema:
+    text = (
+        "What is posted to webhook endpoints: four fields, `data` by the event. Events of integrations"
+        " (`call.completed`, `custom.…`) hold what was posted to /v1/integration-events. This release"
+        " writes these bodies and sends none yet."
+    )
+    shown = _channel(WEBHOOKS, "{url}", text, frames)
+    kept = {name: shown[name] for name in ("address", "description", "messages")}
+    url: Schema = {"url": {"description": "The address of a webhook endpoint."}}
+    return {**kept, "title": "Webhooks", "parameters": url}

@@ -10,17 +10,21 @@ import msgspec
 import pytest
 from websockets.asyncio.client import connect
 
-from engine.message import NoticeName
+from engine.causes import Said
+from engine.message import Message, NoticeName
 from engine.outbox.contents import KEPT, PASSING
+from engine.outbox.webhooks import TOLD, body_bytes, webhook_bodies
 from server.access.jwt_tokens import make_dashboard_token
 from server.contract.asyncapi import asyncapi_document
 from server.contract.asyncapi_texts import CLOSE_CODES, EVENTS, FRAMES
 from server.wire import sockets, tenant
 from server.wire.server_frames import SocketFrame
 from tests.api.whole import A, whole_config
+from tests.engine.outbox.causes import AT_MS, CARD, cause
 from tests.golden.golden import assert_golden
 from tests.server.running import ListeningServer, listening, next_frame, say, write_config
 
+WORDS = Message("msg_1", "Yes, please", AT_MS, author="visitor", kind="chat")
 GOLDEN = Path(__file__).parents[1] / "golden" / "openapi"
 DOCUMENT = msgspec.json.decode(msgspec.json.encode(asyncapi_document()))
 SERVER_SOURCES = Path(__file__).parents[2] / "server" / "sockets"
@@ -77,7 +81,14 @@ def test_every_frame_that_is_written_is_described() -> None:
 
 def test_a_word_is_said_of_every_frame_and_of_no_other() -> None:
     shown = {message["name"] for message in DOCUMENT["components"]["messages"].values()}
-    assert shown == set(FRAMES) | set(EVENTS)
+    assert shown == set(FRAMES) | set(EVENTS) | set(TOLD)
+
+
+def test_the_body_of_every_webhook_is_shown() -> None:
+    assert names("webhooks", "server") == set(TOLD)
+    (_, responded) = webhook_bodies(cause("evt_1", Said(CARD, WORDS, after_proactive=True)))
+    sent = msgspec.json.decode(body_bytes(responded))
+    frame_fits("webhooks.server.live_chat.visitor_responded", sent)
 
 
 def test_every_notice_is_shown_with_what_it_holds() -> None:
@@ -93,7 +104,7 @@ def test_every_close_code_of_the_sockets_is_described() -> None:
         for number in re.findall(r"(?<![\d_.])(?:10\d\d|4[45]\d\d)(?![\d_])", source.read_text())
     }
     assert written - {1024} <= set(CLOSE_CODES)
-    for channel in DOCUMENT["channels"].values():
+    for channel in (DOCUMENT["channels"]["chat"], DOCUMENT["channels"]["tenant"]):
         assert set(channel["x-close-codes"]) == {str(code) for code in CLOSE_CODES}
 
 
