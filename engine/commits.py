@@ -67,25 +67,28 @@ def commit_of(program: Program, hot: HotSession, prepared: Prepared, taken: Take
         spend=effect.spend,
         cap=_cap(program, session, taken.given) if effect.spend else 1,
         give_back=effect.give_back if session.epoch == taken.epoch_before else 0,
-        messages=tuple(NewMessage(item.id, encode_item(item)) for item in effect.items),
+        messages=_messages(effect) if effect.items else (),
         seen=prepared.seen,
         ids=_ids(effect),
         decisions=tuple(
             DecisionLine(row.id, row.at_ms, row.rule, row.outcome, encode_row(row))
             for row in effect.rows
         ),
-        causes=tuple(
-            StoredCause(cause.id, cause.workspace, cause.visitor, encode_cause(cause))
-            for cause in effect.causes
-        ),
-        counts=_counts(effect, taken.given.now_ms),
+        causes=_causes(effect) if effect.causes else (),
+        counts=_counts(effect, taken.given.now_ms) if effect.counts else (),
         closed=session.closed,
     )
 
 
+def _messages(effect: Effect) -> tuple[NewMessage, ...]:
+    return tuple(NewMessage(item.id, encode_item(item)) for item in effect.items)
+
+
+def _causes(effect: Effect) -> tuple[StoredCause, ...]:
+    return tuple(StoredCause(c.id, c.workspace, c.visitor, encode_cause(c)) for c in effect.causes)
+
+
 def _counts(effect: Effect, now_ms: int) -> tuple[Count, ...]:
-    if not effect.counts:
-        return ()
     day = datetime.fromtimestamp(now_ms / 1_000, UTC).date().isoformat()
     return tuple(Count(day, name, number) for name, number in effect.counts.items())
 

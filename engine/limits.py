@@ -64,6 +64,9 @@ EVENT_AGE_MS_MAX = 86_400_000
 # A session ends after this long without events.
 # test_one_session_id_is_one_session_until_it_ends
 SESSION_IDLE_MS = 1_800_000
+# A wake-up for a session's end that is further away than this stays where it is, and comes early.
+# test_the_wake_up_for_a_session_s_end_is_seldom_moved
+END_WAKE_SLACK_MS = 900_000
 # A session ends this long after its start.
 # test_a_session_ends_after_a_day_however_busy
 SESSION_MS_MAX = 86_400_000

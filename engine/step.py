@@ -16,7 +16,7 @@ from engine.effects import EFFECTIVE_EVENTS, MESSAGE_EVENTS, admit, take_effect
 from engine.events import Event, Scalar
 from engine.goals import note_goals
 from engine.late import take_event
-from engine.limits import CONTACT_CHARS_MAX, MESSAGES_MAX
+from engine.limits import CONTACT_CHARS_MAX, END_WAKE_SLACK_MS, MESSAGES_MAX
 from engine.offers import Offer, release_held, take_offer
 from engine.openings import ends_ms
 from engine.pages import fits_page
@@ -263,7 +263,13 @@ def _decide(ground: Ground, now_ms: int, end_ms: int) -> None:
         if verdict.winner is not None:
             session.wake_ms = now_ms + 1
             return
-    session.wake_ms = min(next_wake_ms(session, verdict.wake_ms, now_ms), end_ms)
+    wake_ms = next_wake_ms(session, verdict.wake_ms, now_ms)
+    if wake_ms >= end_ms:
+        # Only the end is waited for. It moves with each event; a wake-up that is moved as often leaves a
+        # trace in the wheel each time, so the one before serves until it is near.
+        far_ms = now_ms + END_WAKE_SLACK_MS
+        wake_ms = session.wake_ms if far_ms <= session.wake_ms <= end_ms else end_ms
+    session.wake_ms = wake_ms
 
 
 def _expire(ground: Ground, now_ms: int) -> None:

@@ -157,13 +157,14 @@ def _curl(path: str, method: str, row: Schema, body: Schema) -> str:
 
 
 def _channel(channel: Schema) -> str:
-    codes = cast("Mapping[str, str]", channel["x-close-codes"])
+    codes = cast("Mapping[str, str]", channel.get("x-close-codes", {}))
     rows = [(f"<code>{number}</code>", inline(text)) for number, text in codes.items()]
+    closes = f"<details><summary>Close codes</summary>{table(('code', 'meaning'), rows)}</details>"
+    way = "WebSocket" if rows else "POST"
     return (
         f"<h2>{escape(str(channel['title']))}</h2>"
-        f'<p class="call"><b>WebSocket</b> <code>{escape(str(channel["address"]))}</code></p>'
-        f"{prose(str(channel['description']))}"
-        f"<details><summary>Close codes</summary>{table(('code', 'meaning'), rows)}</details>"
+        f'<p class="call"><b>{way}</b> <code>{escape(str(channel["address"]))}</code></p>'
+        f"{prose(str(channel['description']))}{closes if rows else ''}"
     )
 
 
@@ -171,6 +172,8 @@ def _frame(document: Schema, name: str, row: Schema) -> str:
     components = _part(document, "components")
     message = cast("_Many", components["messages"])[name]
     side = "client → server" if row["action"] == "receive" else "server → client"
+    if name.startswith("webhooks."):
+        side = "server → endpoint"
     payload = cast("Schema", message["payload"])
     return (
         f'<section><h3 id="{name}"><code>{escape(str(message["name"]))}</code></h3>'

@@ -2,8 +2,12 @@
 
 import pytest
 
+from server.contract.asyncapi import asyncapi_document
 from server.contract.docs_html import code, fields_of, inline, limits_of, page, prose, type_of
+from server.contract.docs_pages import http_page, sockets_page
 from server.contract.json_schemas import Schema
+from server.contract.openapi import openapi_document
+from server.contract.operations import OPERATIONS
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -51,3 +55,12 @@ def test_limits_are_said_in_words(schema: Schema, words: str) -> None:
 )
 def test_a_type_is_a_few_words(schema: Schema, words: str) -> None:
     assert type_of(schema) == words
+
+
+def test_both_pages_show_what_their_documents_hold() -> None:
+    calls = http_page(openapi_document(OPERATIONS)).decode()
+    sockets = sockets_page(asyncapi_document()).decode()
+    assert 'id="send_message"' in calls
+    assert 'id="chat.client.auth"' in sockets
+    assert 'id="webhooks.server.live_chat.visitor_responded"' in sockets
+    assert sockets.count("<summary>Close codes</summary>") == 2

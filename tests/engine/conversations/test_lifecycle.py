@@ -18,7 +18,7 @@ from engine.causes import (
 )
 from engine.conversations.orders import Post
 from engine.events import Event
-from engine.limits import CONTACT_CHARS_MAX, SESSION_IDLE_MS
+from engine.limits import CONTACT_CHARS_MAX, END_WAKE_SLACK_MS, SESSION_IDLE_MS
 from engine.message import Message, Notice
 from engine.runtime_types import Draft, Offered, Opening, Refused
 from engine.stores.base import DecisionFilter, SessionRef
@@ -233,6 +233,31 @@ def test_a_session_ends_by_itself_and_says_what_it_missed() -> None:
         (row,) = [decode_row(found.line.body) for found in page.decisions]
         assert (row.outcome, row.rule, row.reason) == ("none", "help", "when")
         assert await shop.runtime.take_due() is None
+
+    run(visit)
+
+
+def test_the_wake_up_for_a_session_s_end_is_seldom_moved() -> None:
+    async def visit(shop: World, ear: Ear) -> None:
+        ref = await shop.session()
+        wakes = []
+        for _ in range(10):
+            await shop.track(ref, "click", properties={"target": "menu"})
+            found = await shop.runtime.read(ref)
+            assert found is not None
+            wakes.append(found[0].wake_ms)
+            await shop.wait(60_000)
+        assert len(set(wakes)) == 1
+        await shop.wait(END_WAKE_SLACK_MS)
+        await shop.track(ref, "click", properties={"target": "menu"})
+        await shop.wait(SESSION_IDLE_MS - 1)
+        view = await shop.runtime.view(ref)
+        assert view is not None
+        assert view.status == "active"
+        await shop.wait(1)
+        found = await shop.runtime.read(ref)
+        assert found is not None
+        assert found[0].closed
 
     run(visit)
 
