@@ -47,6 +47,9 @@ class TenantSockets:
 
     def agents_online(self, workspace: str) -> int:
         """Count the people who may act for a workspace and have a dashboard open."""
+        if workspace not in self._by_workspace:
+            # Asked with every event, and most workspaces have nobody looking.
+            return 0
         return len({one.sub for one in self._people(workspace) if one.role != "viewer"})
 
     def close_all(self, code: int) -> None:
