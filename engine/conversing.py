@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from engine.acting import Acting
 from engine.commits import Prepared
 from engine.conversations.conversation import CloseReason
+from engine.conversations.naming import call_decision_id, words_id
 from engine.conversations.orders import (
     Close,
     Notify,
@@ -16,7 +17,6 @@ from engine.conversations.orders import (
     Withdraw,
 )
 from engine.events import Event
-from engine.ids import derived_id
 from engine.intake import id_hash
 from engine.message import Message, NoticeName
 from engine.offers import Offer
@@ -173,11 +173,11 @@ class Conversing(Acting):
     async def _offered_before(self, ref: SessionRef, call_id: str) -> Message | None:
         """Find the message that an earlier call of the same name made."""
         session = await self._stepper.peek(ref)
-        decision = derived_id("dec", self._secret, ref.workspace, ref.session, call_id)
+        decision = call_decision_id(self._secret, ref.workspace, ref.session, call_id)
         for message in session.messages if session is not None else ():
             if message.decision == decision:
                 return await self._transcripts.read(ref, message.id)
-        words = derived_id("msg", self._secret, ref.workspace, ref.session, call_id)
+        words = words_id(self._secret, ref.workspace, ref.session, call_id)
         return await self._transcripts.read(ref, words)
 
 

@@ -61,10 +61,6 @@ class LiveFeed:
         """Return the workspaces that are listened to."""
         return tuple(self._listeners)
 
-    def is_heard(self, workspace: str) -> bool:
-        """Tell whether anybody listens to a workspace."""
-        return workspace in self._listeners
-
     def listen(self, workspace: str, listener: FeedListener) -> Callable[[], None]:
         """Listen to a workspace; call what is returned to listen no more."""
         listeners = self._listeners.setdefault(workspace, [])

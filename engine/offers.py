@@ -4,6 +4,7 @@ import msgspec
 
 from engine.causes import Said
 from engine.conversations.lifecycle import card_of
+from engine.conversations.naming import call_decision_id, words_id
 from engine.conversations.words import append_message
 from engine.decision import DecisionRow, RowOutcome
 from engine.effect import Ground
@@ -93,7 +94,7 @@ def _message(ground: Ground, offer: Offer, standing: Standing, text: str) -> Mes
     draft, session, secret = offer.draft, ground.session, ground.secret
     allowed_ms = max(standing.allowed_ms, offer.now_ms)
     if standing.chat:
-        message_id = derived_id("msg", secret, session.workspace, session.id, offer.id)
+        message_id = words_id(secret, session.workspace, session.id, offer.id)
     else:
         ids = (session.workspace, session.id, session.epoch, session.grants_total + 1)
         message_id = derived_id("msg", secret, *ids)
@@ -106,7 +107,7 @@ def _message(ground: Ground, offer: Offer, standing: Standing, text: str) -> Mes
         replies=draft.quick_replies,
         expires_ms=-1 if standing.chat else allowed_ms + draft.expires_in_ms,
         held_until_ms=allowed_ms if allowed_ms > offer.now_ms else -1,
-        decision=derived_id("dec", secret, session.workspace, session.id, offer.id),
+        decision=call_decision_id(secret, session.workspace, session.id, offer.id),
         trigger=draft.trigger,
         score=ground.program.score(session.state, offer.now_ms),
         campaign=draft.campaign,
@@ -127,7 +128,7 @@ def _row(ground: Ground, offer: Offer) -> DecisionRow:
     """Make the row of a refused offer; what was sent replaces its outcome and reason."""
     program, session, secret = ground.program, ground.session, ground.secret
     return DecisionRow(
-        id=derived_id("dec", secret, session.workspace, session.id, offer.id),
+        id=call_decision_id(secret, session.workspace, session.id, offer.id),
         at_ms=offer.now_ms,
         rule="",
         outcome="suppressed",

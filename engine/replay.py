@@ -261,13 +261,16 @@ def replay_journal(
         profile = profiles.setdefault(ref.visitor, Profile(ref.visitor))
         session = sessions.get(ref)
         if session is None:
-            session = sessions[ref] = _began(program, ref, entry, profile)
+            session = sessions[ref] = begin_recorded(program, ref, entry, profile)
         # The filter of repeats remembers what it saw, as it did live.
         admit_events(session, events_of(entry.given), entry.given.now_ms)
         yield entry, tuple(step(program, session, profile, entry.given, secret).rows)
 
 
-def _began(program: Program, ref: SessionRef, entry: JournalEntry, profile: Profile) -> Session:
+def begin_recorded(
+    program: Program, ref: SessionRef, entry: JournalEntry, profile: Profile
+) -> Session:
+    """Make the session that a journal's first entry began, and count the visit in its profile."""
     events = events_of(entry.given)
     start_ms = events[0].at_ms if events else entry.given.now_ms
     session = new_session(ref.workspace, ref.visitor, ref.session, entry.source, start_ms)

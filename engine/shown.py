@@ -1,5 +1,7 @@
 """How a message and an appointment are shown, alike to callers of the API and to dashboards (API.md 3.1, 3.3)."""
 
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -7,7 +9,6 @@ from msgspec import UNSET, UnsetType
 
 from engine.causes import Appointment
 from engine.conversations.appointments import hours, local_date
-from engine.conversations.slots import local
 from engine.message import Action, Author, Message, Outcome, Status
 
 DATA_KEY = "data"
@@ -97,14 +98,19 @@ class AppointmentShown(msgspec.Struct, frozen=True):
     reason: str | None
 
 
-def utc_text(at_ms: int) -> str:
+def rfc3339(at_ms: int) -> str:
     """Write an instant as `2024-01-20T10:30:00Z`, whole seconds."""
-    return local("UTC", at_ms).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _second(at_ms // 1000)
 
 
-def time_or_none(at_ms: int) -> str | None:
-    """Write an instant that may not have come: None for -1."""
-    return utc_text(at_ms) if at_ms >= 0 else None
+@lru_cache(maxsize=1_024)
+def _second(at_s: int) -> str:
+    return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def time_or_none(at_ms: int | None) -> str | None:
+    """Write an instant; None and negative ones, which mean not yet, are None."""
+    return None if at_ms is None or at_ms < 0 else rfc3339(at_ms)
 
 
 def shown_message(
@@ -127,7 +133,7 @@ def shown_message(
         status=message.status,
         outcome=message.outcome,
         offset=message.offset,
-        timestamp=utc_text(message.sent_ms),
+        timestamp=rfc3339(message.sent_ms),
         delivered_at=time_or_none(message.delivered_ms),
         displayed_at=time_or_none(message.displayed_ms),
         read_at=time_or_none(message.read_ms),
@@ -175,8 +181,8 @@ def shown_appointment(appointment: Appointment) -> AppointmentShown:
         status=appointment.status,
         date=local_date(appointment),
         time=hours(appointment),
-        start=utc_text(appointment.start_ms),
-        end=utc_text(appointment.end_ms),
+        start=rfc3339(appointment.start_ms),
+        end=rfc3339(appointment.end_ms),
         session_id=appointment.session or None,
         visitor_id=appointment.visitor or None,
         customer=CustomerShown(
@@ -186,7 +192,7 @@ def shown_appointment(appointment: Appointment) -> AppointmentShown:
             address=customer.get("address") or None,
         ),
         service_type=appointment.service_type or None,
-        created_at=utc_text(appointment.created_ms),
+        created_at=rfc3339(appointment.created_ms),
         appointment_slot=appointment.slot,
         timezone=appointment.timezone,
         notes=appointment.notes or None,

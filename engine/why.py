@@ -17,7 +17,8 @@ from engine.guardrails import rule_gates, session_gates
 from engine.intake import admit_events
 from engine.migrate import move_session
 from engine.profile import Profile
-from engine.session import Session, new_session
+from engine.replay import begin_recorded
+from engine.session import Session
 from engine.step import Woke, events_of, fold_input, step
 from engine.stores.base import SessionRef
 from engine.stores.codec import JournalEntry
@@ -65,7 +66,7 @@ class Retelling:
         program = self._programs(entry.source, entry.program)
         session = self._sessions.get(ref)
         if session is None:
-            session = self._sessions[ref] = _began(program, ref, entry, self._profile)
+            session = self._sessions[ref] = begin_recorded(program, ref, entry, self._profile)
         past = self._past.setdefault(ref, [])
         if session.program != program.version:
             before = self._programs(entry.source, session.program)
@@ -247,13 +248,3 @@ def _copies(scene: Scene) -> tuple[Session, Profile]:
         msgspec.msgpack.decode(encode(scene.session), type=Session),
         msgspec.msgpack.decode(encode(scene.profile), type=Profile),
     )
-
-
-def _began(program: Program, ref: SessionRef, entry: JournalEntry, profile: Profile) -> Session:
-    events = events_of(entry.given)
-    start_ms = events[0].at_ms if events else entry.given.now_ms
-    session = new_session(ref.workspace, ref.visitor, ref.session, entry.source, start_ms)
-    session.state.regs = program.new_registers()
-    session.program = program.version
-    profile.visits += 1
-    return session

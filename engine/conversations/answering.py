@@ -22,12 +22,11 @@ from engine.conversations.assistants import (
     fallback_reply,
     stored_model,
 )
+from engine.conversations.naming import reply_id
 from engine.conversations.orders import Post
 from engine.hot import Turns
-from engine.ids import derived_id
 from engine.message import Message
 from engine.runtime import Runtime
-from engine.runtime_types import Refused
 from engine.session import Session
 from engine.stores.base import SessionRef
 from rules.compiler.program import Program
@@ -158,24 +157,21 @@ class Answering:
             task.exception()
 
     async def _answer(self, ref: SessionRef, message_id: str) -> Message | None:
-        parts = (ref.workspace, ref.session, message_id, "reply")
-        reply_id = derived_id("msg", self._secret, *parts)
+        answer_id = reply_id(self._secret, ref.workspace, ref.session, message_id)
         async with self._turns.take(ref):
-            stored = await self._stored(ref, reply_id)
+            stored = await self._stored(ref, answer_id)
             if stored is not None:
                 return stored
             asked = await self._question(ref, message_id)
             if asked is None:
                 return None
             seated, question = asked
-            reply = await self._reply(seated, question, reply_id)
+            reply = await self._reply(seated, question, answer_id)
             # A person may have taken over while it was written.
             if await self._is_silent(ref):
                 return None
-            posted = await self._runtime.post(ref, _post_of(reply, reply_id, message_id))
-            if isinstance(posted, Refused):
-                return None
-            return posted or await self._stored(ref, reply_id)
+            posted = await self._runtime.post(ref, _post_of(reply, answer_id, message_id))
+            return posted or await self._stored(ref, answer_id)
 
     async def _stored(self, ref: SessionRef, message_id: str) -> Message | None:
         found = await self._runtime.message(ref.workspace, message_id)

@@ -4,10 +4,10 @@ from typing import assert_never
 
 from engine.causes import FollowUp
 from engine.conversations.lifecycle import hand_over, updated
+from engine.conversations.naming import reply_id
 from engine.conversations.orders import Post
 from engine.conversations.words import ask_assistant, happened, posted
 from engine.effect import Ground
-from engine.ids import derived_id
 from engine.message import Message, QuickReply
 from engine.telling import follow_up, notice
 
@@ -50,7 +50,7 @@ def act_on(ground: Ground, message: Message, reply: QuickReply, words: Message) 
 
 def _answer(ground: Ground, text: str, words: Message) -> Post:
     session = ground.session
-    post_id = derived_id("msg", ground.secret, session.workspace, session.id, words.id, "reply")
+    post_id = reply_id(ground.secret, session.workspace, session.id, words.id)
     post = Post(post_id, "assistant", text, answer_to=words.id)
     posted(ground, post, words.sent_ms)
     return post

@@ -5,11 +5,11 @@ import msgspec
 from engine.causes import FollowUp, Said
 from engine.conversations.conversation import Conversation, ConversationOrigin
 from engine.conversations.lifecycle import card_of, converse, hand_over, updated
+from engine.conversations.naming import words_id
 from engine.conversations.orders import Post
 from engine.counts import CHAT_MESSAGES
 from engine.effect import Ground
 from engine.events import Event
-from engine.ids import derived_id
 from engine.late import take_event
 from engine.limits import SESSION_MESSAGES_KEPT
 from engine.message import Message, QuickReply
@@ -69,7 +69,7 @@ def visitor_said(
     answer_to = talk.asked if clicked is None else clicked[1].value
     talk.asked = ""
     message = Message(
-        id=message_id(ground.secret, session.workspace, session.id, event.id),
+        id=words_id(ground.secret, session.workspace, session.id, event.id),
         text=text,
         sent_ms=event.at_ms,
         author="visitor",
@@ -88,11 +88,6 @@ def visitor_said(
     if clicked is None:
         ask_assistant(ground, event.at_ms, message.id)
     return message
-
-
-def message_id(secret: bytes, workspace: str, session: str, event_id: str) -> str:
-    """Return the id of the message that a visitor's words make; `event_id` is that of their event."""
-    return derived_id("msg", secret, workspace, session, event_id)
 
 
 def ask_assistant(ground: Ground, at_ms: int, message_id: str) -> None:

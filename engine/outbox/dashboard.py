@@ -29,7 +29,7 @@ from engine.outbox.contents import (
     RulesPublishedContent,
     SessionQueuedContent,
 )
-from engine.shown import Clicked, shown_appointment, shown_message, utc_text
+from engine.shown import Clicked, rfc3339, shown_appointment, shown_message
 
 
 class DashboardEvent(msgspec.Struct, frozen=True):
@@ -136,7 +136,7 @@ def _new(card: ConversationCard) -> ConversationNew:
         session_id=card.session,
         assistant_id=card.assistant or None,
         origin=card.origin,
-        created_at=utc_text(card.started_ms),
+        created_at=rfc3339(card.started_ms),
     )
 
 

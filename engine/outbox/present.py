@@ -15,7 +15,7 @@ from engine.feeds import LiveFeed
 from engine.outbox.contents import CampaignProgress, StatsTick, VisitorUpdated
 from engine.outbox.dashboard import campaign_of, visitor_of
 from engine.runtime import Runtime
-from engine.shown import utc_text
+from engine.shown import rfc3339
 from engine.stores.base import SessionRef, Store
 from engine.stores.days import utc_day
 
@@ -170,7 +170,7 @@ class Present:
                 engagement_score=view.score,
                 page_url=view.page_url,
                 session_id=ref.session,
-                last_seen_at=utc_text(view.active_ms),
+                last_seen_at=rfc3339(view.active_ms),
             )
             self._show_visitor(workspace, content, view.source, ref.session)
 

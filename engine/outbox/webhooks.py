@@ -25,7 +25,7 @@ from engine.causes import (
 )
 from engine.conversations.conversation import ConversationCard, ConversationOrigin
 from engine.message import Outcome, Status
-from engine.shown import AppointmentShown, Clicked, shown_appointment, utc_text
+from engine.shown import AppointmentShown, Clicked, rfc3339, shown_appointment
 
 BODY_BYTES_MAX = 20_480
 """A longer body has its texts cut, and says so: test_a_long_text_is_cut_and_the_body_says_so"""
@@ -184,7 +184,7 @@ _encode = msgspec.json.Encoder().encode
 def webhook_bodies(cause: Cause) -> tuple[WebhookBody, ...]:
     """Return what webhooks are told of a cause, in order; nothing of what only dashboards see."""
     return tuple(
-        WebhookBody(event, cause.session or None, utc_text(cause.at_ms), told)
+        WebhookBody(event, cause.session or None, rfc3339(cause.at_ms), told)
         for event, told in _events(cause)
     )
 

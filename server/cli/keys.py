@@ -2,19 +2,15 @@
 
 import argparse
 import getpass
-import os
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 
 import msgspec
 
 from server.cli.command import Command, Exit, Parser, Refusal
+from server.cli.config_choice import add_config_argument, chosen_config
 from server.cli.output import result, result_json, talk
-from server.config import Config, load_config
-from server.config_file import ConfigProblem
 
-CONFIG_VARIABLE = "OPPORTUNE_CONFIG"
 HOURS_DEFAULT = 12
 HOURS_MAX = 24 * 30
 
@@ -45,9 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     token.add_argument("--hours", type=_hours, default=HOURS_DEFAULT, help="default: 12")
     for action in (create, listed, revoke, token):
         action.add_argument("--workspace", metavar="ID", help="needed when there is more than one")
-        action.add_argument(
-            "--config", type=Path, help=f"default: ${CONFIG_VARIABLE}, then ./opportune.toml"
-        )
+        add_config_argument(action)
 
 
 def _hours(text: str) -> int:
@@ -81,7 +75,7 @@ def _create(options: argparse.Namespace) -> None:
     from server.cli.key_desk import key_desk, workspace_of
     from server.wire.operator import KeyBody
 
-    config = _config(options)
+    config = chosen_config(options)
     workspace = workspace_of(config, options.workspace)
     scopes = tuple(options.scope or ("*",))
     row, text = key_desk(config).create(KeyBody(workspace, options.name, options.label, scopes))
@@ -93,7 +87,7 @@ def _create(options: argparse.Namespace) -> None:
 def _list(options: argparse.Namespace) -> None:
     from server.cli.key_desk import key_desk, workspace_of
 
-    config = _config(options)
+    config = chosen_config(options)
     rows = key_desk(config).rows(workspace_of(config, options.workspace))
     if options.format == "json":
         result_json(msgspec.to_builtins(rows))
@@ -129,7 +123,7 @@ def _minute(at_ms: int) -> str:
 def _revoke(options: argparse.Namespace) -> None:
     from server.cli.key_desk import key_desk, workspace_of
 
-    config = _config(options)
+    config = chosen_config(options)
     row = key_desk(config).revoke(workspace_of(config, options.workspace), options.key)
     result(f"revoked {row.id}   {row.name} …{row.last4}; requests with it are refused from now on")
 
@@ -156,7 +150,7 @@ def _jwt(options: argparse.Namespace) -> None:
     from server.access.jwt_tokens import make_dashboard_token
     from server.cli.key_desk import workspace_of
 
-    config = _config(options)
+    config = chosen_config(options)
     workspace = config.workspace(workspace_of(config, options.workspace))
     assert workspace is not None, "workspace_of answers one that is there"
     try:
@@ -170,14 +164,6 @@ def _jwt(options: argparse.Namespace) -> None:
     except ValueError as error:
         raise Refusal(str(error)) from error
     result(token)
-
-
-def _config(options: argparse.Namespace) -> Config:
-    path = options.config or Path(os.environ.get(CONFIG_VARIABLE) or "opportune.toml")
-    try:
-        return load_config(path, os.environ)
-    except ConfigProblem as problem:
-        raise Refusal(str(problem)) from problem
 
 
 COMMAND = Command("keys", "Make, list and revoke API keys.", add_arguments, run)

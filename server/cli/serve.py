@@ -1,24 +1,19 @@
 """`opportune serve`: configuration, store, rules, engine and HTTP, in this order, until a signal."""
 
 import argparse
-import os
 import socket
 import sys
 from pathlib import Path
 
 from server.cli.command import Command, Exit, Refusal
+from server.cli.config_choice import add_config_argument, chosen_config
 
-CONFIG_VARIABLE = "OPPORTUNE_CONFIG"
 _SQLITE = "sqlite:///"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument(
-        "--config",
-        type=Path,
-        help=f"default: ${CONFIG_VARIABLE}, then ./opportune.toml",
-    )
+    add_config_argument(parser)
     parser.add_argument("--host", help="default: the file's, then 127.0.0.1")
     parser.add_argument("--port", type=_port, help="default: the file's, then 8700")
     parser.add_argument("--store", metavar="URL", help="memory: or sqlite:///PATH")
@@ -46,14 +41,8 @@ def run(options: argparse.Namespace) -> Exit:
     """
     from engine.errors import StoreRefused
     from server.cli.serving import serve
-    from server.config import load_config
-    from server.config_file import ConfigProblem
 
-    path = options.config or Path(os.environ.get(CONFIG_VARIABLE) or "opportune.toml")
-    try:
-        config = load_config(path, os.environ, _flags(options))
-    except ConfigProblem as problem:
-        raise Refusal(str(problem)) from problem
+    config = chosen_config(options, _flags(options))
     listener = _listen(config.server.host, config.server.port)
     try:
         came_up = serve(

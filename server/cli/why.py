@@ -1,21 +1,17 @@
 """`opportune why [RULE] --session ID [--at TIME]`: why a rule spoke or stayed silent."""
 
 import argparse
-import os
 from datetime import UTC, datetime
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from engine.explain import ClauseRecord, GateRecord, Record
 from server.cli.command import Command, Exit, Refusal
+from server.cli.config_choice import add_config_argument, chosen_config
 from server.cli.output import paint_result, result, result_json
-from server.config import Config, load_config
-from server.config_file import ConfigProblem
 from server.rulebook.session_why import Question
 
-CONFIG_VARIABLE = "OPPORTUNE_CONFIG"
 TEXT_WIDTH = 34
 _VERBS = ("stayed silent", "was held back", "spoke", "could speak")
 
@@ -32,9 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="14:01:10 in the site's time, or RFC 3339; default: now, or the session's end",
     )
     parser.add_argument("--workspace", metavar="ID", help="needed when there is more than one")
-    parser.add_argument(
-        "--config", type=Path, help=f"default: ${CONFIG_VARIABLE}, then ./opportune.toml"
-    )
+    add_config_argument(parser)
     parser.add_argument("--format", choices=("text", "json"), default="text")
 
 
@@ -47,7 +41,7 @@ def run(options: argparse.Namespace) -> Exit:
     from server.cli.key_desk import workspace_of
     from server.cli.session_desk import ask_why
 
-    config = _config(options)
+    config = chosen_config(options)
     workspace = workspace_of(config, options.workspace)
     question = _question(options.rule, options.at)
     told = ask_why(config, workspace, options.session, question)
@@ -134,14 +128,6 @@ def _question(rule: str | None, at: str | None) -> Question:
         message = f"{at} is no instant. Try: --at 14:01:10, or --at 2026-11-21T14:01:10Z"
         raise Refusal(message)
     return Question(rule, round(instant.timestamp() * 1_000))
-
-
-def _config(options: argparse.Namespace) -> Config:
-    path = options.config or Path(os.environ.get(CONFIG_VARIABLE) or "opportune.toml")
-    try:
-        return load_config(path, os.environ)
-    except ConfigProblem as problem:
-        raise Refusal(str(problem)) from problem
 
 
 COMMAND = Command("why", "Say why a rule spoke or stayed silent.", add_arguments, run)

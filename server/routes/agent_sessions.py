@@ -6,9 +6,10 @@ import msgspec
 
 from engine.conversations.agent_sessions import CHANNELS, AgentSession
 from engine.conversations.assistants import NOBODY, Answered, answered_by
-from engine.ids import derived_id
+from engine.conversations.naming import words_id
 from engine.message import Message
 from engine.runtime_types import Opening, SessionView
+from engine.shown import rfc3339
 from engine.stores.base import SessionRef
 from server.assistants import agent_of
 from server.call import Call
@@ -29,7 +30,7 @@ from server.wire.agent_sessions import (
     ReplyMetadata,
 )
 from server.wire.decoding import Reader, check_id, check_numbers
-from server.wire.envelope import Answer, rfc3339
+from server.wire.envelope import Answer
 from server.workspace_settings import Assistant, Workspace
 
 ANSWER_WAIT_S = 30.0
@@ -164,7 +165,7 @@ async def _say(call: Call, ref: SessionRef, text: str) -> Message | None:
     event_id = call.make_id("evt")
     await call.services.runtime.say(ref, text, event_id=event_id)
     secret = call.services.secret
-    message_id = derived_id("msg", secret, ref.workspace, ref.session, event_id)
+    message_id = words_id(secret, ref.workspace, ref.session, event_id)
     try:
         async with asyncio.timeout(ANSWER_WAIT_S):
             return await call.services.answering.answer(ref, message_id)

@@ -3,8 +3,8 @@
 import asyncio
 from typing import Literal
 
+from engine.conversations.naming import words_id
 from engine.conversations.orders import Post
-from engine.conversations.words import message_id as words_id
 from engine.ids import derived_id
 from engine.limits import MESSAGES_MAX
 from engine.message import Message

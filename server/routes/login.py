@@ -2,11 +2,12 @@
 
 import hmac
 
+from engine.shown import rfc3339
 from server.access.jwt_tokens import make_dashboard_token
 from server.call import Call
 from server.errors import ApiError
 from server.wire.decoding import Reader
-from server.wire.envelope import Answer, rfc3339
+from server.wire.envelope import Answer
 from server.wire.login import LoginBody, LoginReply
 from server.workspace_settings import User, Workspace
 

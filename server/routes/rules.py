@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from engine.rule_library import RuleVersion, Stale
+from engine.shown import rfc3339
 from server.call import Call
 from server.errors import ApiError
 from server.rulebook.live_rules import BrokenRules, Byline, Compiled, RuleFolder, compile_files
@@ -17,7 +18,7 @@ from server.rulebook.rule_reports import (
     run_program_tests,
 )
 from server.wire.decoding import Reader
-from server.wire.envelope import Advice, Answer, Header, rfc3339
+from server.wire.envelope import Advice, Answer, Header
 from server.wire.rules import (
     FILE_BYTES_MAX,
     CheckQuery,

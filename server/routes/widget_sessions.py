@@ -7,6 +7,7 @@ from engine.events import Event, Scalar
 from engine.identity import known_visitor, link_user
 from engine.ids import derived_id
 from engine.runtime_types import SessionView
+from engine.shown import rfc3339
 from engine.stores.base import SessionRef
 from server.access.auth import WidgetAccess
 from server.access.visitor_tokens import VISITOR_TOKEN_MS, VisitorClaim
@@ -26,7 +27,7 @@ from server.widget_visits import (
     visitor_profile,
 )
 from server.wire.decoding import Reader, check_id
-from server.wire.envelope import Answer, rfc3339
+from server.wire.envelope import Answer
 from server.wire.widget_chat import SessionStartBody, SessionStarted
 
 _reader = Reader(SessionStartBody)

@@ -6,6 +6,7 @@ import msgspec
 from starlette.types import Receive, Scope, Send
 
 from engine.errors import OpportuneError, StoreUnavailable
+from engine.shown import rfc3339
 from server.access.auth import bearer
 from server.errors import ApiError, answer_for
 from server.services import Services
@@ -15,7 +16,6 @@ from server.sockets.delivery import Delivery
 from server.sockets.frames import FrameReader
 from server.sockets.whispers import Whispers
 from server.wire.decoding import Reader
-from server.wire.envelope import rfc3339
 from server.wire.server_frames import HelloFrame, error_out
 from server.wire.sockets import AuthFrame, frame_type
 

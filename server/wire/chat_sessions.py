@@ -7,7 +7,7 @@ from msgspec import Meta, Struct
 from engine.events import Scalar
 from engine.profile import Profile
 from engine.runtime_types import SessionStatus, SessionView, VisitorStatus
-from server.wire.envelope import rfc3339
+from engine.shown import rfc3339, time_or_none
 from server.wire.paging import PageQuery
 from server.workspace_settings import Assistant, Site, Workspace
 
@@ -207,11 +207,6 @@ def attributes_shown(profile: Profile) -> dict[str, Scalar]:
     """List a visitor's attributes by their names in rules, contact included, declared or not."""
     contact: dict[str, Scalar] = {f"visitor.{name}": text for name, text in profile.contact.items()}
     return {**contact, **profile.attrs}
-
-
-def time_or_none(at_ms: int | None) -> str | None:
-    """Write an instant; None and negative ones, which mean not yet, are None."""
-    return None if at_ms is None or at_ms < 0 else rfc3339(at_ms)
 
 
 def _assistant(view: SessionView, workspace: Workspace) -> Assistant | None:

@@ -5,8 +5,7 @@ from typing import Literal
 from msgspec import UNSET, Struct, UnsetType
 
 from engine.message import Author, Item, Message, Notice, NoticeName
-from engine.shown import ReplyShown, shown_replies
-from server.wire.envelope import rfc3339
+from engine.shown import ReplyShown, rfc3339, shown_replies
 
 
 class MessageFrame(

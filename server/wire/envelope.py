@@ -2,12 +2,11 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Literal
 
 import msgspec
 
+from engine.shown import rfc3339
 from server.errors import ApiError
 
 Family = Literal["platform", "widget", "agent", "dashboard", "service"]
@@ -57,16 +56,6 @@ class Advice(msgspec.Struct, frozen=True):
     reason: str
     message: str
     field: str | None = None
-
-
-def rfc3339(at_ms: int) -> str:
-    """Write an instant as `2024-01-20T10:30:00Z`, whole seconds."""
-    return _second(at_ms // 1000)
-
-
-@lru_cache(maxsize=1_024)
-def _second(at_s: int) -> str:
-    return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class PageMark(msgspec.Struct, frozen=True):

@@ -6,9 +6,9 @@ from msgspec import Meta, Struct
 
 from engine.message import Message, Outcome, Status
 from engine.runtime_types import Offered, SessionView, VisitorStatus
+from engine.shown import rfc3339, time_or_none
 from engine.stores.base import SessionRef
-from server.wire.chat_sessions import time_or_none
-from server.wire.envelope import Advice, rfc3339
+from server.wire.envelope import Advice
 
 LONG_REPLY_CHARS = 20
 TRIGGER_DATA_BYTES_MAX = 4_096

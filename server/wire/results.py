@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from engine.results.stats import Interval, Verdict
+from engine.results.results import Outcome
 
 DAYS_DEFAULT = 30
 DAYS_MAX = 400
@@ -27,27 +27,7 @@ class ResultsQuery(Struct, frozen=True, kw_only=True, rename={"first": "from", "
     last: Day | None = None
 
 
-class ResultRow(Struct, frozen=True):
-    """One rule's variant, or one campaign (then `rule` is empty).
+class ResultRow(Outcome, frozen=True, kw_only=True):
+    """One rule's variant, or one campaign (then `rule` is empty). Intervals are two-sided, 95 %."""
 
-    `conversion_rate` is of the messages sent; `lift` is that minus the rate of the held-out visitors,
-    null without any. Intervals are two-sided, 95 %.
-    """
-
-    rule: str
-    variant: str
     campaign_id: str | None
-    eligible: int
-    held_out: int
-    sent: int
-    delivered: int
-    displayed: int
-    read: int
-    replied: int
-    dismissed: int
-    expired: int
-    converted: int
-    converted_held_out: int
-    conversion_rate: Interval
-    lift: Interval | None
-    verdict: Verdict

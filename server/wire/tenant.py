@@ -6,10 +6,10 @@ import msgspec
 from msgspec import Meta, Struct
 
 from engine.feeds import FeedRecord
+from engine.shown import rfc3339
 from server.access.jwt_tokens import TOKEN_BYTES_MAX
 from server.access.scopes import Role
 from server.wire.decoding import Reader
-from server.wire.envelope import rfc3339
 from server.wire.server_frames import ErrorOut, PongOut, ServerFrame
 from server.wire.sockets import PingFrame, Resume
 

@@ -8,8 +8,8 @@ from engine.allowances import Allowance
 from engine.events import Scalar
 from engine.profile import Profile
 from engine.runtime_types import SessionStatus, SessionView, VisitorStatus
-from server.wire.chat_sessions import attributes_shown, time_or_none
-from server.wire.envelope import rfc3339
+from engine.shown import rfc3339, time_or_none
+from server.wire.chat_sessions import attributes_shown
 from server.wire.paging import PageQuery
 
 

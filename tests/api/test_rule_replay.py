@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from server.wire.envelope import rfc3339
+from engine.shown import rfc3339
 from tests.server.running import (
     AC_PAGE,
     CONFIG,

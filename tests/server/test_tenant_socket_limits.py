@@ -128,7 +128,7 @@ async def test_a_dashboard_that_takes_nothing_for_long_is_closed_4413(
         await serving
     assert wire.sent[-1] == {"type": "websocket.close", "code": 4413}
     services = server.parts.app.services
-    assert not services.feed.is_heard("ws_dev")
+    assert "ws_dev" not in services.feed.workspaces
     assert services.metrics.sockets == 0
 
 

@@ -66,4 +66,4 @@ async def test_who_left_hears_no_more_and_the_last_one_is_noticed(store: Store) 
     leave_too()
     assert notes.kept == []
     assert changes == [("w",), ()]
-    assert not feed.is_heard("w")
+    assert "w" not in feed.workspaces
