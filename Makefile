@@ -6,8 +6,9 @@ BIN := .venv/bin
 READY := .venv/.ready
 NAME ?=
 SEED ?=
+T ?=
 
-.PHONY: help setup run test check fmt bench fuzz golden clean
+.PHONY: help setup run test check fmt bench fuzz faults sim golden clean
 .DEFAULT_GOAL := help
 
 help: ## print these lines
@@ -33,8 +34,8 @@ run: $(READY) ## serve the demo workspace on 127.0.0.1:8700 (PORT=8701 for anoth
 	@sed 's/{port}/$(PORT)/g' server/demo/try_it.txt
 	@exec $(BIN)/opportune serve --watch --config server/demo/opportune.toml --port $(PORT)
 
-test: $(READY) ## run the tests
-	@$(BIN)/python -m pytest -q
+test: $(READY) ## run the tests, on all cores (tests/tidy runs in make check)
+	@$(BIN)/python -m pytest -q -n auto --dist worksteal --ignore=tests/tidy
 
 check: $(READY) ## format, lint, types, imports, tidiness; changes nothing
 	@$(BIN)/ruff format --check --output-format concise . || { echo "make: try: make fmt"; exit 1; }
@@ -56,6 +57,12 @@ bench: $(READY) ## run the benchmarks (NAME=decide for one)
 
 fuzz: $(READY) ## let interpreter, compiled program and polling disagree (SEED=n repeats a run)
 	@$(BIN)/python -m tests.fuzz.evaluators --pairs 20000 --seed $(or $(SEED),1) --jobs 2
+
+faults: $(READY) ## run the fault tests at full size, about 40 minutes (T=T4 for one, SEED=n)
+	@OPPORTUNE_FAULTS=full CI=1 SEED=$(or $(SEED),1) T=$(T) $(BIN)/python -m pytest -q tests/faults
+
+sim: $(READY) ## simulate deployments on virtual time (SEED=n repeats one)
+	@$(BIN)/python -m tests.simulation --seeds $(or $(SEED),1-200) --steps 200 --jobs 2 --shrink
 
 golden: $(READY) ## rewrite the expected outputs in tests/golden; read the diff before you commit
 	@OPPORTUNE_UPDATE_GOLDEN=1 $(BIN)/python -m pytest -q tests

@@ -163,6 +163,16 @@ class RulesPublished(msgspec.Struct, frozen=True, tag="rules_published"):
     note: str = ""
 
 
+class WebhookFails(msgspec.Struct, frozen=True, tag="webhook_fails"):
+    """Deliveries to an endpoint fail since then; `last_status` 0 = no answer came."""
+
+    webhook: str
+    url: str
+    failing_since_ms: int
+    last_status: int
+    disabled: bool
+
+
 class IntegrationEvent(msgspec.Struct, frozen=True, tag="integration"):
     """Another system posted an event (API.md 3.4)."""
 
@@ -198,13 +208,18 @@ Body = (
     | VisitorIdentified
     | VisitorErased
     | RulesPublished
+    | WebhookFails
     | IntegrationEvent
     | FollowUp
 )
 
 
 class Cause(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One thing to tell. `id` is derived from what it tells, the same each time it is told."""
+    """One thing to tell. `id` is derived from what it tells, the same each time it is told.
+
+    `sequence` is the number of the first event that webhooks are told of it, among all of its session,
+    from 1; 0 = none, or no step of the session made it.
+    """
 
     id: str
     at_ms: int
@@ -213,6 +228,7 @@ class Cause(msgspec.Struct, frozen=True, omit_defaults=True):
     visitor: str = ""
     session: str = ""
     source: str = ""
+    sequence: int = 0
 
 
 _encode = msgspec.msgpack.Encoder().encode

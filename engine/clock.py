@@ -1,6 +1,7 @@
 """The only place that asks the time: a Clock protocol and the wall clock that never steps back."""
 
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -25,6 +26,37 @@ class SystemClock:
         """Return the wall time, or the latest reading while the wall time lies before it."""
         self._latest_ms = max(self._latest_ms, time.time_ns() // 1_000_000)
         return self._latest_ms
+
+
+class StoreClock:
+    """A store's time between two looks at it: this process's monotonic clock, set by `follow`.
+
+    Several processes over one store so agree on the time, whatever their machines say. While the store's
+    time steps back, the latest reading is repeated.
+    """
+
+    __slots__ = ("_latest_ms", "_monotonic_ms", "_offset_ms")
+
+    def __init__(self, store_ms: int, monotonic_ms: Callable[[], int] | None = None) -> None:
+        """Begin at the store's time `store_ms`; `monotonic_ms` takes the place of the machine's clock."""
+        self._monotonic_ms = monotonic_ms or _monotonic_ms
+        self._offset_ms = store_ms - self._monotonic_ms()
+        self._latest_ms = store_ms
+
+    def now_ms(self) -> int:
+        """Return the store's time as far as it is known."""
+        self._latest_ms = max(self._latest_ms, self._monotonic_ms() + self._offset_ms)
+        return self._latest_ms
+
+    def follow(self, store_ms: int) -> int:
+        """Set the clock by the store's present time; returns by how many ms that differs from ours."""
+        before_ms = self._offset_ms
+        self._offset_ms = store_ms - self._monotonic_ms()
+        return self._offset_ms - before_ms
+
+
+def _monotonic_ms() -> int:
+    return time.monotonic_ns() // 1_000_000
 
 
 class Stopwatch:

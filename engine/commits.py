@@ -76,6 +76,8 @@ def commit_of(program: Program, hot: HotSession, prepared: Prepared, taken: Take
         ),
         causes=_causes(effect) if effect.causes else (),
         counts=_counts(effect, taken.given.now_ms) if effect.counts else (),
+        # An op is unlike every other, and so is the epoch that it names.
+        new_epoch=taken.op if hot.is_rolled_back else None,
         closed=session.closed,
     )
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import msgspec
+
 from engine.acting import Acting
 from engine.commits import Prepared
 from engine.conversations.conversation import CloseReason
@@ -71,18 +73,21 @@ class Conversing(Acting):
         Args:
             call_id: names the call; the same one again changes nothing and answers the message that it made.
         """
-        sockets = self._listeners.count(ref)
+        sockets = await self.sockets(ref)
         name = call_id or self._ids.make("evt")
         message = await self._offered_before(ref, name) if call_id else None
         if message is None:
-            done = await self._act(ref, lambda at: Prepared(Offer(at.now_ms, name, draft, sockets)))
-            assert done is not None, "the edge looked the session up"
-            if done.effect.refused is not None:
-                return done.effect.refused
-            message = done.effect.offered
-            assert message is not None, "an offer is carried out or refused"
+            offer = Offer(0, name, draft, sockets)
+            made = await self._carry_out(ref, offer, is_named=bool(call_id))
+            if isinstance(made, Refused):
+                return made
+            message = made
+        else:
+            # What was only read is told when it is as durable as what is committed.
+            await self._act(ref, lambda _: Prepared(None))
         session = await self._stepper.peek(ref)
-        assert session is not None, "it was offered a message"
+        if session is None:
+            return Refused("session_closed", field="session_id")
         now_ms = self._clock.now_ms()
         held = message.held_until_ms > now_ms and not message.offset
         return Offered(
@@ -92,6 +97,32 @@ class Conversing(Acting):
             deliver_after_ms=message.held_until_ms if held else None,
             chat=message.kind == "chat",
         )
+
+    async def _carry_out(
+        self, ref: SessionRef, offer: Offer, *, is_named: bool
+    ) -> Message | Refused:
+        """Carry an offer out at the present instant; of two equal calls at once the later one finds the message."""
+        decision = call_decision_id(self._secret, ref.workspace, ref.session, offer.id)
+        for marks in (_marks(ref, f"offer:{offer.id}"), ()) if is_named else ((),):
+
+            def prepare(at: Moment, marks: tuple[int, ...] = marks) -> Prepared:
+                is_done = any(message.decision == decision for message in at.session.messages)
+                if is_done or (marks and at.repeated.issuperset(marks)):
+                    return Prepared(None)
+                return Prepared(msgspec.structs.replace(offer, now_ms=at.now_ms), seen=marks)
+
+            done = await self._act(ref, prepare)
+            if done is None or done.is_erased:
+                return Refused("session_closed", field="session_id")
+            made = (
+                done.effect.refused
+                or done.effect.offered
+                or await self._offered_before(ref, offer.id)
+            )
+            if made is not None:
+                return made
+            # The call was refused before: it is judged anew.
+        raise AssertionError("an offer is carried out or refused")
 
     # ---- the server side
 

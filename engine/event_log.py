@@ -18,9 +18,13 @@ class LogPage(msgspec.Struct, frozen=True):
 
 
 class LogLine(msgspec.Struct, frozen=True):
-    """One line of the log; of an event only name, visitor and time are required."""
+    """One line of the log; of an event only name, visitor and time are required.
+
+    `end`: the last line of an export, which says that nothing is missing.
+    """
 
     kind: str = "event"
+    end: bool = False
     name: str = ""
     visitor_id: str = ""
     at_ms: int = -1
@@ -69,7 +73,7 @@ def read_log(lines: Iterable[bytes]) -> Iterator[Logged]:
             entry = _decoder.decode(line)
         except msgspec.MsgspecError as error:
             raise LogRefused(number, str(error)) from error
-        if entry.kind != "event":
+        if entry.kind != "event" or entry.end:
             continue
         if not entry.name or not entry.visitor_id or entry.at_ms < 0:
             raise LogRefused(number, "an event needs name, visitor_id and at_ms")

@@ -1,6 +1,7 @@
 """Which session a client means: its own session id, a `chat_…` id, or a visitor's latest session."""
 
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 
 from engine.clock import Clock
 from engine.ids import Ids, derived_id
@@ -12,11 +13,14 @@ from engine.stores.codec import decode_profile
 
 _SERVER_PREFIX = "chat_"
 
+OnAlias = Callable[[str, SessionRef, str | None], Awaitable[None]]
+"""Takes the client's id, the session, and the one that it stood for before, which has ended."""
+
 
 class Finder:
     """Finds sessions, and makes a session id stand for a new session when the old one has ended."""
 
-    __slots__ = ("_aliases", "_clock", "_ids", "_secret", "_stepper", "_store")
+    __slots__ = ("_aliases", "_clock", "_ids", "_secret", "_stepper", "_store", "on_alias")
 
     def __init__(
         self, store: Store, clock: Clock, ids: Ids, secret: bytes, stepper: Stepper
@@ -28,6 +32,8 @@ class Finder:
         self._secret = secret
         self._stepper = stepper
         self._aliases: OrderedDict[tuple[str, str], SessionRef] = OrderedDict()
+        self.on_alias: OnAlias | None = None
+        """Awaited when a client's own id came to stand for a session that was made for it."""
 
     async def resolve(self, workspace: str, alias: str, visitor: str | None) -> SessionRef:
         """Return the live session that a client's own id stands for, making it when needed.
@@ -42,10 +48,13 @@ class Finder:
             return self._remember(place, ref)
         fresh = SessionRef(workspace, await self._visitor(place, visitor), self._ids.make("chat"))
         ref = await self._store.resolve(alias, fresh)
+        ended = None
         if ref != fresh and await self._has_ended(ref):
             owner = await self.owner(workspace, visitor or ref.visitor)
-            fresh = SessionRef(workspace, owner, fresh.session)
-            ref = await self._store.resolve(alias, fresh, ended=ref.session)
+            fresh, ended = SessionRef(workspace, owner, fresh.session), ref.session
+            ref = await self._store.resolve(alias, fresh, ended=ended)
+        if ref == fresh and self.on_alias is not None:
+            await self.on_alias(alias, ref, ended)
         return self._remember(place, ref)
 
     async def find(self, workspace: str, session_id: str) -> SessionRef | None:
@@ -92,6 +101,16 @@ class Finder:
                 return None
         return None
 
+    def forget(self, workspace: str, visitor: str) -> None:
+        """Remember no session of a visitor."""
+        gone = [
+            place
+            for place, ref in self._aliases.items()
+            if (ref.workspace, ref.visitor) == (workspace, visitor)
+        ]
+        for place in gone:
+            del self._aliases[place]
+
     async def _visitor(self, place: tuple[str, str], visitor: str | None) -> str:
         # An id that is derived from a new alias belongs to nobody yet: there is nothing to ask for.
         if visitor is None:
@@ -99,8 +118,12 @@ class Finder:
         return await self.owner(place[0], visitor)
 
     async def _has_ended(self, ref: SessionRef) -> bool:
-        session = self._stepper.session_in_hand(ref) or await self._stepper.peek(ref)
-        return session is not None and is_ended(session, self._clock.now_ms())
+        now_ms = self._clock.now_ms()
+        session = self._stepper.session_in_hand(ref)
+        if session is None or (self._store.is_shared and is_ended(session, now_ms)):
+            # What is in memory here may have gone on at another worker.
+            session = await self._stepper.peek(ref)
+        return session is not None and is_ended(session, now_ms)
 
     def _remember(self, place: tuple[str, str], ref: SessionRef) -> SessionRef:
         self._aliases[place] = ref

@@ -12,13 +12,21 @@ from engine.stores.base import SessionRef
 
 @dataclass(slots=True)
 class HotSession:
-    """One session in memory with the versions that its next commit expects."""
+    """One session in memory with the versions that its next commit expects.
+
+    `is_rolled_back`: the store has lost commits that this worker knew of; the next commit begins another
+    sequence of messages, so that sockets notice. `is_confirmed`: its version is durable, and not only read.
+    `is_moved`: it is under other rules than its latest commit says.
+    """
 
     session: Session
     profile: Profile
     version: int
     profile_version: int
     epoch: str
+    is_rolled_back: bool = False
+    is_confirmed: bool = False
+    is_moved: bool = False
 
 
 class HotSessions:

@@ -31,6 +31,9 @@ def take_event(program: Program, session: Session, event: Event, now_ms: int) ->
     if state.events >= SESSION_EVENTS_MAX:
         state.events += 1
         return
+    if now_ms - LATE_MS_MAX <= event.at_ms < state.start_ms:
+        # Another request made the session a moment later: it begins with what happened before.
+        event = msgspec.structs.replace(event, at_ms=state.start_ms)
     if now_ms - event.at_ms > LATE_MS_MAX or event.at_ms < session.base_ms:
         session.late_events += 1
         # Its own time no longer matters: it takes effect when it was received.
@@ -79,12 +82,15 @@ def _remember(session: Session, event: Event) -> None:
 def revive(program: Program, session: Session) -> None:
     """Make the state of a session that was stored without it: the events since `base`, folded again.
 
-    `base` and the registers in it are those of `program`.
+    `base` and the registers in it are those of `program`. `middle` is made again too: without it `base`
+    would stay where it is while a session goes from worker to worker, until its tail is full.
     """
     if session.base:
         session.middle, session.middle_ms = session.base, session.base_ms
         session.state = _decoder.decode(session.base)
         for event in session.tail:
+            if event.at_ms - session.middle_ms >= LATE_MS_MAX:
+                session.middle, session.middle_ms = _encoder.encode(session.state), event.at_ms
             _fold_at(program, session.state, event)
 
 

@@ -43,6 +43,12 @@ HEADS_LEN_MAX = 1_000_000
 # Hints that wait for one worker; over it they are replaced by one `Lost`.
 # test_a_slow_listener_is_told_that_hints_were_lost
 HINTS_LEN_MAX = 4_096
+# Bytes of what a worker whispers to the sockets of a session at others; a longer one is dropped.
+# test_a_whisper_that_is_too_long_is_dropped
+WHISPER_BYTES_MAX = 32 * 1024
+# Hints that wait for one worker beyond which a further whisper is dropped: it must not push hints out.
+# test_whispers_push_no_hints_out
+WHISPERS_BEHIND_MAX = 256
 # WAL bytes at which it is copied into the file in passing, and at which the next batch waits for it.
 # test_the_wal_stays_within_its_limit
 WAL_PASSIVE_BYTES_MAX = 16 * 1024 * 1024
@@ -195,3 +201,64 @@ TRANSCRIPT_ROWS_MAX = 100
 # Anonymous visitors merged into a known one that its profile names; the oldest leave the list.
 # test_a_profile_names_its_newest_identities
 IDENTITIES_MAX = 50
+
+# --- what a store keeps for several workers, and of deliveries ---
+# Deliveries in one slice of a log, and claimed at once (rows).
+DELIVERIES_ROWS_MAX = 500  # test_a_slice_of_deliveries_is_limited
+# Settled deliveries of an endpoint's log, and how long they are kept, in milliseconds; the oldest leave.
+# test_the_oldest_settled_deliveries_leave_the_log
+DELIVERIES_KEPT_MAX = 1_000
+DELIVERIES_KEPT_MS = 7 * 86_400_000
+# Deliveries that wait in `memory:`; over it causes stay unsettled, `StoreUnavailable("none")`.
+# test_when_too_many_deliveries_wait_in_memory_their_causes_stay
+MEMORY_DELIVERIES_MAX = 100_000
+# How long nothing is kept of a visitor who was erased, in milliseconds.
+# test_nothing_is_kept_of_an_erased_visitor_for_a_day
+ERASED_KEPT_MS = 24 * 3_600_000
+# How long after an erasure began a sweep lets the store's files forget what was removed, in milliseconds:
+# documents and what was told of it go after the visitor's own. test_a_sweep_soon_after_an_erasure_clears_the_files
+ERASED_LATELY_MS = 3 * 60_000
+# Bytes that a worker says of itself to the others; over it `LimitExceeded`.
+# test_a_worker_that_says_too_much_is_refused
+ABOUT_BYTES_MAX = 64 * 1024
+# Workers that ended whose sockets are known to be gone; the longest gone is forgotten.
+# test_workers_that_ended_long_ago_are_forgotten
+WORKERS_GONE_MAX = 1_024
+# Names of leases in one process; over it `StoreUnavailable("none")`.
+# test_more_leases_than_can_be_held_are_refused
+LEASES_LEN_MAX = 1_024
+# Commands and their bytes that wait for one Redis server, over all connections to it; over it
+# `StoreUnavailable("none")`. test_a_full_lane_refuses_at_once
+LANE_QUEUE_LEN_MAX = 4_096
+LANE_QUEUE_BYTES_MAX = 16 * 1024 * 1024
+# Commands and bytes that go to a Redis server in one write, with one WAIT; more wait for the next.
+# test_many_commands_share_one_wait
+LANE_BATCH_LEN_MAX = 64
+LANE_BATCH_BYTES_MAX = 256 * 1024
+# Items of each list of one commit in a shared store; over it `LimitExceeded`.
+# test_a_commit_with_too_many_items_is_refused
+COMMIT_ITEMS_MAX = 2_048
+# Foreign event ids kept a visitor by a shared store; older ones count as new.
+# test_the_oldest_event_ids_leave
+SEEN_LEN_MAX = 5_000
+# Sockets noted with a session in a shared store; the longest connected is no longer hinted.
+# test_the_sockets_noted_with_a_session_are_bounded
+SOCKETS_NOTED_MAX = 64
+# Reads for lists that one process has in the lanes of a shared store; more wait for their turn.
+# test_many_lists_at_once_leave_room_for_commits
+FAN_OUT_MAX = 256
+
+# --- level D3: what a worker accepted, beside a shared store ---
+# How long it is kept, in milliseconds. test_what_is_older_than_a_minute_is_pruned
+ACCEPTED_KEPT_MS = 60_000
+# Bytes of it in one worker's file; over it `StoreUnavailable("none")`.
+# test_a_full_log_accepts_nothing_more
+ACCEPTED_LOG_BYTES_MAX = 256 * 1024 * 1024
+# Rows that are written in one transaction; more wait for the next.
+# test_many_rows_are_written_in_batches
+ACCEPTED_BATCH_LEN_MAX = 256
+# How old it may be when a worker comes back and finds it lost, in milliseconds: by then ids that were sent
+# and visitors who were erased are still known. test_what_is_half_a_day_old_is_not_sent_again
+ACCEPTED_AGE_MS_MAX = 12 * 3_600_000
+
+assert ACCEPTED_KEPT_MS < ACCEPTED_AGE_MS_MAX < ERASED_KEPT_MS

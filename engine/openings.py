@@ -19,6 +19,9 @@ from rules.compiler.program import Program
 PRESENT_MS = 60_000
 """How long an event, or activity, makes a visitor present, or active (API.md 3.2)."""
 
+START_EVENT = "session_start"
+"""The name of the event that carries what a session starts with."""
+
 _MOBILE_MARKS = ("iphone", "ipod", "mobile", "windows phone")
 _TABLET_MARKS = ("ipad", "tablet", "kindle", "silk")
 
@@ -50,7 +53,7 @@ def start_event(session: Session, profile: Profile, client: ClientContext) -> Ev
     properties: dict[str, object] = {"timezone": client.timezone} if client.timezone else {}
     return Event(
         id="",
-        name="session_start",
+        name=START_EVENT,
         at_ms=session.start_ms,
         properties=properties,
         attributes=attributes,
@@ -111,8 +114,12 @@ def context_events(session: Session, client: ClientContext, now_ms: int) -> tupl
 
 
 def first_instant(event_times_ms: list[int], now_ms: int) -> int:
-    """Return a new session's start: its earliest event that is not too late for its place, else now."""
-    return min((at_ms for at_ms in event_times_ms if now_ms - at_ms <= LATE_MS_MAX), default=now_ms)
+    """Return a new session's start: its earliest event that is not too late for its place, else now.
+
+    A browser whose clock is ahead begins now, as its events do.
+    """
+    in_place = (at_ms for at_ms in event_times_ms if now_ms - at_ms <= LATE_MS_MAX)
+    return min(now_ms, min(in_place, default=now_ms))
 
 
 def ends_ms(session: Session) -> int:

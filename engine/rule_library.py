@@ -14,7 +14,9 @@ from engine.stores.base import DocConflict, Store, StoredCause
 
 Origin = Literal["folder", "api", "rollback"]
 
-_LIVE = "rules_live"
+LIVE_KIND = "rules_live"
+"""Kind of the documents that say which version of a set is live, by the set's name."""
+
 _VERSIONS = "rules"
 _FILES = "rules_files"
 _PROGRAMS = "rules_program"
@@ -138,7 +140,7 @@ class RuleLibrary:
             # A publisher that stopped half-way left it out; a record is never lost to its successor.
             await self._keep_record(workspace, current)
         answer = await self._store.put_doc(
-            workspace, _LIVE, version.rule_set, _encode(version), kept, causes=(cause,)
+            workspace, LIVE_KIND, version.rule_set, _encode(version), kept, causes=(cause,)
         )
         if isinstance(answer, DocConflict):
             current = await self.live(workspace, version.rule_set)
@@ -147,7 +149,7 @@ class RuleLibrary:
         return version
 
     async def _live(self, workspace: str, rule_set: str) -> tuple[RuleVersion, int]:
-        doc = await self._store.get_doc(workspace, _LIVE, rule_set)
+        doc = await self._store.get_doc(workspace, LIVE_KIND, rule_set)
         return (RuleVersion(rule_set), 0) if doc is None else (_decode(doc.body), doc.version)
 
     async def _keep_record(self, workspace: str, version: RuleVersion) -> None:

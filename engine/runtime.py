@@ -13,7 +13,13 @@ from engine.conversing import Conversing
 from engine.events import Event
 from engine.limits import TAB_CLOSE_GRACE_MS
 from engine.message import Message
-from engine.openings import context_events, first_instant, opening_events, opening_order
+from engine.openings import (
+    context_events,
+    first_instant,
+    opening_events,
+    opening_order,
+    view_of,
+)
 from engine.runtime_types import (
     Attachment,
     ClientContext,
@@ -23,7 +29,7 @@ from engine.runtime_types import (
     Tracked,
 )
 from engine.step import Handed, Ordered, TabClosed
-from engine.stepper import Moment, Opens
+from engine.stepper import Done, Moment, Opens
 from engine.stores.base import SessionRef
 
 
@@ -100,6 +106,9 @@ class Runtime(Conversing):
         await self._listeners.detach(ref, attachment)
         if tab is None:
             return
+        if self._store.is_shared:
+            # The tab may have been seen at another worker only.
+            self._stepper.drop(ref)
 
         def prepare(at: Moment) -> Prepared:
             entry = at.session.state.tabs.get(tab)
@@ -111,6 +120,8 @@ class Runtime(Conversing):
 
     def may_have_messages(self, ref: SessionRef) -> bool:
         """Tell, without reading, whether a session can have messages to pull."""
+        if self._store.is_shared:
+            return True
         session = self._stepper.session_in_hand(ref)
         return session is None or session.offset > 0
 
@@ -144,6 +155,7 @@ class Runtime(Conversing):
             "sessions_in_hand": self._stepper.in_hand,
             "sockets": self._listeners.total,
             "wakes_late_ms_max": self._wakes.late_ms_max,
+            "partitions": len(self.ownership.mine),
         }
 
     # ---- inside
@@ -172,9 +184,13 @@ class Runtime(Conversing):
 
         done = await self._act(ref, prepare, opens)
         assert done is not None
-        view = await self.view(ref)
-        assert view is not None
+        view = await self.view(ref) or self._last_view(ref, done)
         return view if not done.created else _as_created(view)
+
+    def _last_view(self, ref: SessionRef, done: Done) -> SessionView:
+        """Show a session of which nothing is kept: its visitor was erased a short while ago."""
+        program = self.workspaces.program(ref.workspace, done.session.source)
+        return view_of(program, ref, done.session, 0, self._clock.now_ms(), created=True)
 
 
 def _as_created(view: SessionView) -> SessionView:

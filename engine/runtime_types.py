@@ -85,11 +85,15 @@ class Tracked(msgspec.Struct, frozen=True, gc=False):
 
 
 class Attachment(msgspec.Struct, frozen=True, gc=False):
-    """A socket's place at a session: messages after `offset` of `epoch` will be hinted."""
+    """A socket's place at a session: messages after `offset` of `epoch` will be hinted.
+
+    `noted` counts the session's sockets, at least those at all workers that live.
+    """
 
     id: int
     epoch: str
     offset: int
+    noted: int = 1
 
 
 class Pulled(msgspec.Struct, frozen=True):

@@ -68,7 +68,7 @@ class Session(msgspec.Struct, array_like=True, gc=False):
     already. `program` is the version of the rules that last touched it. `loads` are the event numbers
     seen of each page load of our own widget, as flat ranges [first, last, first, last, ...].
     `has_opted_out`: the browser sends Global Privacy Control. `verified`: the visitor proved who they
-    are in this session. `goals` are those reached.
+    are in this session. `goals` are those reached. `webhook_events` counts what webhooks were told of it.
     """
 
     workspace: str
@@ -102,6 +102,7 @@ class Session(msgspec.Struct, array_like=True, gc=False):
     has_opted_out: bool = False
     verified: bool = False
     goals: list[str] = []
+    webhook_events: int = 0
 
     @property
     def conversation(self) -> str:

@@ -148,7 +148,11 @@ def fold_input(ground: Ground, given: Input) -> None:
 
 
 def _look(ground: Ground, now_ms: int) -> None:
-    """Bring the session's held conditions, and its clock, to an instant."""
+    """Bring the session's held conditions, and its clock, to an instant.
+
+    A tab that fell silent by then is hidden first: once the clock is past it, its end would seem late.
+    """
+    _hide_silent_tabs(ground, now_ms)
     state = ground.session.state
     if now_ms > state.clock_ms:
         ground.program.advance(state, now_ms)

@@ -4,7 +4,7 @@ The only place that turns a step's effect into a commit. What it returns is dura
 """
 
 import random
-from asyncio import sleep
+from asyncio import get_running_loop, sleep
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -17,7 +17,13 @@ from engine.events import Event
 from engine.hot import HotSession, HotSessions, Turns
 from engine.late import revive
 from engine.layouts import Layouts
-from engine.limits import ATTEMPTS_MAX, CACHE_SESSIONS_MAX, CONFLICT_PAUSE_MS, JOURNAL_ROWS_MAX
+from engine.limits import (
+    ATTEMPTS_MAX,
+    CACHE_SESSIONS_MAX,
+    CONFLICT_PAUSE_MS,
+    JOURNAL_ROWS_MAX,
+    STORE_DEADLINE_MS,
+)
 from engine.migrate import has_new_registers, move_session
 from engine.openings import begin_session, start_event
 from engine.profile import Profile
@@ -25,9 +31,13 @@ from engine.runtime_types import ClientContext
 from engine.session import Session
 from engine.step import Arrived, Input, Ordered, events_of, step
 from engine.stores.base import (
+    Capped,
     Commit,
+    CommitAnswer,
     Committed,
+    Conflict,
     Duplicate,
+    Erased,
     Gone,
     Loaded,
     Seen,
@@ -42,6 +52,9 @@ from engine.stores.codec import (
 from engine.workspace import Workspaces
 from rules.compiler.program import Program
 
+REPEAT_PAUSE_S = 0.05
+"""How long it is waited before a commit is repeated whose answer was lost."""
+
 
 class Opens(msgspec.Struct, frozen=True):
     """How a session that does not exist yet begins."""
@@ -54,13 +67,21 @@ class Opens(msgspec.Struct, frozen=True):
 
 
 class Done(msgspec.Struct, frozen=True):
-    """A step that is durable, or that had nothing to do (`effect` empty)."""
+    """A step that is durable, or that had nothing to do (`effect` empty).
+
+    `is_erased`: the visitor was erased, nothing of the step is kept. `is_resync`: the sequence of messages
+    began anew. `given` and `commit` are what was done, None when there was nothing to do.
+    """
 
     session: Session
     effect: Effect
     duplicates: int
     epoch: str
     created: bool = False
+    is_erased: bool = False
+    is_resync: bool = False
+    given: Input | None = None
+    commit: Commit | None = None
 
 
 class Moment(msgspec.Struct, frozen=True):
@@ -93,6 +114,7 @@ class Stepper:
         self._jitter = random.Random(worker)  # noqa: S311  # spreads retries, guards nothing
         self._op_prefix = worker
         self._ops = 0
+        self._is_shared = store.is_shared
         self.conflicts = 0
 
     @property
@@ -100,24 +122,45 @@ class Stepper:
         """Return how many sessions are in hand."""
         return len(self._hot)
 
-    async def read(self, ref: SessionRef) -> tuple[HotSession, Program] | None:
-        """Return a session as it is now under its live rules, or None when there is none."""
+    async def read(
+        self, ref: SessionRef, *, in_hand: bool = False
+    ) -> tuple[HotSession, Program] | None:
+        """Return a session as it is now under its live rules, or None when there is none.
+
+        In a shared store it is read anew, because another worker may have committed; with `in_hand` what
+        is in memory is good enough.
+        """
         async with self._turns.take(ref):
-            hot = self._hot.get(ref) or await self._load(ref)
+            hot = self._in_hand(ref) if in_hand or not self._is_shared else None
+            hot = hot or await self._load(ref)
             return None if hot is None else (hot, await self._current(ref, hot))
 
     def session_in_hand(self, ref: SessionRef) -> Session | None:
-        """Return a session that is in memory, as it was committed last or is being changed."""
+        """Return a session that is in memory, as it was committed last or is being changed.
+
+        In a shared store another worker may have committed since.
+        """
         hot = self._hot.get(ref)
         return None if hot is None else hot.session
 
     async def peek(self, ref: SessionRef) -> Session | None:
         """Return a session as it was committed last, whatever rules it is under."""
-        hot = self._hot.get(ref)
+        hot = None if self._is_shared else self._hot.get(ref)
         if hot is None:
             async with self._turns.take(ref):
-                hot = self._hot.get(ref) or await self._load(ref)
+                hot = None if self._is_shared else self._hot.get(ref)
+                hot = hot or await self._load(ref)
         return None if hot is None else hot.session
+
+    def drop(self, ref: SessionRef) -> None:
+        """Read a session from the store when it is wanted next."""
+        self._hot.drop(ref)
+
+    def note_place(self, ref: SessionRef, epoch: str, offset: int) -> None:
+        """Learn how far a session's messages reach; one in memory that has fewer is read anew."""
+        hot = self._hot.get(ref) if self._is_shared else None
+        if hot is not None and (hot.session.offset < offset or hot.epoch not in ("", epoch)):
+            self._hot.drop(ref)
 
     async def act(
         self, ref: SessionRef, prepare: Prepare, opens: Opens | None = None
@@ -140,7 +183,7 @@ class Stepper:
         for attempt in range(ATTEMPTS_MAX):
             if attempt > 1:
                 await sleep(self._jitter.uniform(*CONFLICT_PAUSE_MS) / 1_000)
-            hot = self._hot.get(ref) or await self._load(ref)
+            hot = self._in_hand(ref) or await self._load(ref)
             created = hot is None
             if hot is None:
                 if opens is None:
@@ -153,7 +196,10 @@ class Stepper:
             if created and opens is not None:
                 given = _with_start(hot, given, now_ms, opens.client)
             if given is None:
-                return Done(hot.session, Effect(), prepared.duplicates, hot.epoch)
+                if await self._is_confirmed(ref, hot):
+                    return Done(hot.session, Effect(), prepared.duplicates, hot.epoch)
+                await self._load(ref)
+                continue
             epoch_before = hot.session.epoch
             terms = self._workspaces.terms(ref.workspace)
             effect = step(program, hot.session, hot.profile, given, self._secret, terms=terms)
@@ -161,23 +207,85 @@ class Stepper:
             self._ops += 1
             taken = Taken(ref, f"{self._op_prefix}{self._ops}", given, effect, epoch_before)
             commit = commit_of(program, hot, prepared, taken)
-            answer = await self._store.commit(commit)
+            answer = await self._commit(commit)
             if isinstance(answer, Committed | Duplicate):
+                is_resync = hot.is_rolled_back
                 self._keep(ref, hot, commit, answer)
-                return Done(hot.session, effect, prepared.duplicates, hot.epoch, created)
+                return Done(
+                    hot.session,
+                    effect,
+                    prepared.duplicates,
+                    hot.epoch,
+                    created,
+                    is_resync=is_resync,
+                    given=given,
+                    commit=commit,
+                )
             self._hot.drop(ref)
             self.conflicts += 1
-            if isinstance(answer, Gone):
-                return Done(hot.session, Effect(), 0, hot.epoch)
+            if isinstance(answer, Gone | Erased):
+                is_erased = isinstance(answer, Erased)
+                return Done(hot.session, Effect(), 0, hot.epoch, is_erased=is_erased)
             if isinstance(answer, Seen):
                 repeated |= frozenset(answer.ids)
+            else:
+                await self._adopt(ref, answer, hot)
         raise StoreUnavailable("none", retry_after_ms=1_000)
 
+    async def _is_confirmed(self, ref: SessionRef, hot: HotSession) -> bool:
+        """Make sure that what was read will last, before anybody is told that it is there already."""
+        if not hot.is_confirmed and hot.version:
+            hot.is_confirmed = await self._store.confirm(ref, hot.version)
+        return hot.is_confirmed or not hot.version
+
+    async def _commit(self, commit: Commit) -> CommitAnswer:
+        """Commit; when the answer is lost, repeat the same commit until it is known or the time is up."""
+        loop = get_running_loop()
+        until_s = loop.time() + STORE_DEADLINE_MS / 1_000
+        lost: StoreUnavailable | None = None
+        while True:
+            try:
+                return await self._store.commit(commit)
+            except StoreUnavailable as error:
+                # A repeat that was certainly not done says nothing of the first.
+                lost = lost or error
+                if lost.outcome == "none" or loop.time() + REPEAT_PAUSE_S >= until_s:
+                    raise lost from None
+            await sleep(REPEAT_PAUSE_S)
+
+    async def _adopt(self, ref: SessionRef, answer: Conflict | Capped, hot: HotSession) -> None:
+        """Take in hand what the store has instead, as durable as any answer; nothing is read once more."""
+        if answer.loaded.state is not None:
+            adopted = await self._take_up(ref, answer.loaded, hot)
+            adopted.is_confirmed = True
+
+    def _in_hand(self, ref: SessionRef) -> HotSession | None:
+        """Return a session in memory, but not one that was moved to rules which are live no more.
+
+        No commit says that it was ever under them: it is read anew, so that the journal tells the same.
+        """
+        hot = self._hot.get(ref)
+        if hot is None or not hot.is_moved:
+            return hot
+        program = self._workspaces.program(ref.workspace, hot.session.source)
+        return hot if hot.session.program == program.version else None
+
     async def _load(self, ref: SessionRef) -> HotSession | None:
+        before = self._hot.get(ref)
         loaded = await self._store.load(ref)
         if loaded.version == 0 or loaded.state is None:
+            self._hot.drop(ref)
             return None
+        return await self._take_up(ref, loaded, before)
+
+    async def _take_up(
+        self, ref: SessionRef, loaded: Loaded, before: HotSession | None
+    ) -> HotSession:
+        """Take a session in hand; `before` is what this worker knew of it."""
         hot = _decoded(ref, loaded)
+        if before is not None:
+            hot.is_rolled_back = before.is_rolled_back or loaded.version < before.version
+            hot.is_confirmed = before.is_confirmed and loaded.version == before.version
         program = self._workspaces.program(ref.workspace, hot.session.source)
         if hot.session.program == program.version:
             revive(program, hot.session)
@@ -212,6 +320,7 @@ class Stepper:
             old_keys = await self._layouts.keys(ref.workspace, session.program) or ()
             past = await self._past(ref, hot) if has_new_registers(program, old_keys) else ()
             move_session(program, session, old_keys, past)
+            hot.is_moved = True
         return program
 
     async def _past(self, ref: SessionRef, hot: HotSession) -> Sequence[tuple[int, Event]]:
@@ -228,7 +337,9 @@ class Stepper:
     ) -> None:
         # INVARIANT: the offsets that the step gave are the store's.
         assert answer.offset == hot.session.offset, "message offsets differ from the store's"
-        hot.version = answer.version
+        hot.version, hot.is_confirmed, hot.is_moved = answer.version, True, False
+        if commit.new_epoch is not None:
+            hot.epoch, hot.is_rolled_back = commit.new_epoch, False
         if commit.profile is not None:
             hot.profile_version = answer.profile_version
         self._hot.put(ref, hot)

@@ -9,6 +9,7 @@ from engine.counts import Counted, campaign_count, rule_count
 from engine.effect import Ground
 from engine.ids import derived_id
 from engine.message import Message, Notice, NoticeName
+from engine.outbox.webhooks import event_names
 
 _TOLD_TO_TABS = frozenset({"displayed", "read", "replied", "dismissed"})
 _COUNTED: dict[MessageState, tuple[Counted, ...]] = {
@@ -37,7 +38,17 @@ def tell(ground: Ground, at_ms: int, body: Body, *parts: str | int) -> None:
         session=session.id,
         source=session.source,
     )
-    ground.effect.causes.append(cause)
+    ground.effect.causes.append(_numbered(ground, cause))
+
+
+def _numbered(ground: Ground, cause: Cause) -> Cause:
+    """Give what webhooks are told of a cause its numbers in the session."""
+    events = len(event_names(cause))
+    if not events:
+        return cause
+    first = ground.session.webhook_events + 1
+    ground.session.webhook_events += events
+    return msgspec.structs.replace(cause, sequence=first)
 
 
 def follow_up(ground: Ground, at_ms: int, ask: FollowUp) -> None:

@@ -34,6 +34,7 @@ class Transcripts:
     async def pull(self, ref: SessionRef, epoch: str | None, after: int) -> Pulled:
         """Read what a socket is to be sent; undisplayed messages whose page no longer fits expire here."""
         history = await self._store.history(ref, epoch, after)
+        self._stepper.note_place(ref, history.epoch, history.offset)
         items = [_at_offset(decode_item(kept.body), kept.offset) for kept in history.messages]
         waiting = tuple(m.id for m in items if isinstance(m, Message) and m.kind == "proactive")
         if waiting:
@@ -89,6 +90,9 @@ class Transcripts:
         self, ref: SessionRef, waiting: tuple[str, ...], items: list[Item]
     ) -> list[Item]:
         """Bring messages to their present state, and leave out those that nobody may see any more."""
+        if self._store.is_shared:
+            # Another worker may know of a newer page: no message tells of that.
+            self._stepper.drop(ref)
 
         def prepare(at: Moment) -> Prepared:
             misplaced = [

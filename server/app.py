@@ -43,10 +43,17 @@ class Shell:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection, or the lifespan."""
-        if scope["type"] == "http" and is_track(scope):
-            await serve_track(self.services, scope, receive, send)
-        else:
+        if scope["type"] != "http":
             await self._framework(scope, receive, send)
+            return
+        self.services.requests_under_way += 1
+        try:
+            if is_track(scope):
+                await serve_track(self.services, scope, receive, send)
+            else:
+                await self._framework(scope, receive, send)
+        finally:
+            self.services.requests_under_way -= 1
 
 
 def create_app(  # noqa: PLR0913  # the parts of one server, by name
@@ -164,6 +171,7 @@ def _lifespan(
     async def lifespan(_: object) -> AsyncIterator[None]:
         await services.runtime.start()
         services.outbox.start()
+        services.webhooks.sender.start()
         services.present.start()
         tasks = [asyncio.create_task(_tick(services))]
         tasks += [asyncio.ensure_future(_run(run, services)) for run in background]
@@ -180,6 +188,7 @@ def _lifespan(
             await asyncio.gather(*tasks, return_exceptions=True)
             await services.present.stop()
             await services.outbox.stop()
+            await services.webhooks.stop()
             await services.answering.stop()
             await services.credentials.keys.settle()
             await services.runtime.stop()
@@ -201,6 +210,8 @@ async def _tick(services: Services) -> None:
     while True:
         before = loop.time()
         await asyncio.sleep(TICK_S)
-        late_s = max(0.0, loop.time() - before - TICK_S)
+        passed_s = loop.time() - before
+        late_s = max(0.0, passed_s - TICK_S)
         services.metrics.loop_lag_ms = round(late_s * 1000, 1)
+        services.admission.tick(passed_s)
         services.body_deadlines.tick()

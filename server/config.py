@@ -30,6 +30,9 @@ from server.workspace_settings import Workspace
 
 DEFAULT_PATH = Path("opportune.toml")
 
+_NEEDS_REDIS = (
+    "more than one worker needs a redis store; set store.url to redis://HOST:PORT, or write 1"
+)
 _AT = re.compile(r" - at `\$?\.?([^`]*)`")
 _UNKNOWN = re.compile(r"Object contains unknown field `([^`]*)`")
 _MISSING = re.compile(r"Object missing required field `([^`]*)`")
@@ -139,7 +142,7 @@ def _arguments(kind: object) -> Iterator[object]:
 def _contradictions(config: Config) -> Iterator[tuple[str, str]]:
     yield from _doubles(config)
     if config.server.workers > 1 and not config.store.url.startswith("redis"):
-        yield "server.workers", "more than one worker needs a redis store; write 1"
+        yield "server.workers", _NEEDS_REDIS
     for number, workspace in enumerate(config.workspaces):
         steps = f"workspaces[{number}]"
         for position, token in enumerate(workspace.widget_tokens):
@@ -148,6 +151,10 @@ def _contradictions(config: Config) -> Iterator[tuple[str, str]]:
                     f"{steps}.widget_tokens[{position}].site",
                     f'"{token.site}" is no site of this workspace; add the site or correct the name',
                 )
+        for position, hook in enumerate(workspace.webhooks):
+            if hook.url.lower().startswith("http:") and not config.webhooks.allow_private:
+                words = "is not https; only webhooks.allow_private = true lets it be called"
+                yield f"{steps}.webhooks[{position}].url", words
 
 
 def _doubles(config: Config) -> Iterator[tuple[str, str]]:

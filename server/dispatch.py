@@ -7,6 +7,7 @@ from starlette.types import Receive, Scope, Send
 
 from server.access.auth import Principal
 from server.access.client_address import client_address
+from server.admission import Rank
 from server.call import Call, check_media_type
 from server.contract.operation import Operation
 from server.errors import ApiError, answer_for
@@ -22,12 +23,14 @@ from server.middleware import (
     request_id_of,
     send_answer,
 )
-from server.services import Services
+from server.services import Services, check_serving
 from server.wire.decoding import Reader
 from server.wire.envelope import Answer, Family, Header, failure
 
 _WITH_KEY: frozenset[Family] = frozenset(("platform", "agent"))
 _PRIVATE: frozenset[Family] = frozenset(("platform", "agent", "dashboard"))
+_WRITING: frozenset[Family] = frozenset(("platform", "agent", "widget"))
+_ENGAGEMENT = frozenset(("widget_ack",))
 _COUNTED_PATHS = ("/v1/", "/api/v1/")
 
 
@@ -111,6 +114,7 @@ class PathEndpoint:
             return preflight(exchange.origin)
         if operation is None:
             raise ApiError("method_not_allowed", headers=((b"allow", self._allow.encode()),))
+        self._check_room(operation)
         deadlines = self._services.body_deadlines
         body = await read_body(
             exchange.headers, exchange.receive, deadlines, operation.body_bytes_max
@@ -122,11 +126,27 @@ class PathEndpoint:
         if given is None or exchange.method != "POST":
             return await operation.handler(self._call(exchange, body, principal))
         self._check_body(exchange, body)
-        key = repeat_key(given, principal.workspace.id, exchange.method, exchange.path, body)
+        key = repeat_key(
+            given,
+            principal.workspace.id,
+            exchange.method,
+            exchange.path,
+            body=body,
+            secret=self._services.secret,
+        )
         call = self._call(exchange, body, principal, key)
         return await self._once(operation, exchange, call, key)
 
     # ---- the checks before the handler
+
+    def _check_room(self, operation: Operation) -> None:
+        """Refuse work while the server ends, and writes while too much waits; it always says how it is."""
+        if operation.family == "service":
+            return
+        check_serving(self._services)
+        if operation.method != "GET" and operation.family in _WRITING:
+            is_engagement = operation.name in _ENGAGEMENT
+            self._services.admission.check(Rank.ENGAGEMENT if is_engagement else Rank.WORDS)
 
     async def _admit(self, operation: Operation, exchange: Exchange) -> Principal:
         """Check credential, workspace, rate limit and scope, in this order."""

@@ -1,6 +1,7 @@
 """Counters and timings, kept as plain numbers and written for Prometheus when it asks."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -10,11 +11,12 @@ CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 
 
 class Metrics:
-    """One server's counters. `runtime_stats` is asked for the engine's at each scrape."""
+    """One worker's counters. `worker` is its number among several under one supervisor, "" = it is alone."""
 
     def __init__(self, runtime_stats: Callable[[], Mapping[str, float]]) -> None:
-        """Start every counter at 0."""
+        """Start every counter at 0; `runtime_stats` is asked for the engine's at each scrape."""
         self._runtime_stats = runtime_stats
+        self.worker = ""
         self._requests: dict[tuple[str, int], int] = {}
         self._events = {"accepted": 0, "duplicate": 0}
         self._reloads = {"swapped": 0, "refused": 0}
@@ -45,13 +47,26 @@ class Metrics:
         """Count a rule set that was swapped in, or refused."""
         self._reloads["swapped" if swapped else "refused"] += 1
 
-    def exposition(self) -> bytes:
-        """Write everything in Prometheus' text format."""
+    def exposition(
+        self,
+        gauges: Mapping[str, Mapping[str, float]] = MappingProxyType({}),
+        refused: Mapping[str, float] = MappingProxyType({}),
+    ) -> bytes:
+        """Write everything in Prometheus' text format.
+
+        Args:
+            gauges: present numbers by part and name, shown as `opportune_<part>_<name>`.
+            refused: what was refused because too much was waiting, by rank.
+        """
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(_Snapshot(self._families))
+        families = (
+            *self._families(refused),
+            *_gauges({"runtime": self._runtime_stats(), **gauges}),
+        )
+        registry.register(_Snapshot(families, self.worker))
         return generate_latest(registry)
 
-    def _families(self) -> Iterator[Metric]:
+    def _families(self, refused: Mapping[str, float]) -> Iterator[Metric]:
         requests = CounterMetricFamily(
             "opportune_http_requests", "Answered requests", labels=("operation", "status")
         )
@@ -71,18 +86,30 @@ class Metrics:
         yield GaugeMetricFamily(
             "opportune_loop_lag_milliseconds", "Lateness of the event loop", value=self.loop_lag_ms
         )
-        for name, value in self._runtime_stats().items():
-            yield GaugeMetricFamily(f"opportune_runtime_{name}", f"Engine: {name}", value=value)
+        yield from _labelled("opportune_refused", "Refused while much waited", "rank", refused)
 
 
 class _Snapshot(Collector):
-    """A collector over a function: prometheus-client keeps no numbers of ours."""
+    """A collector over what there is now: prometheus-client keeps no numbers of ours."""
 
-    def __init__(self, families: Callable[[], Iterator[Metric]]) -> None:
+    def __init__(self, families: Sequence[Metric], worker: str) -> None:
         self._families = families
+        self._label = {"worker": worker} if worker else {}
 
     def collect(self) -> Iterator[Metric]:
-        return self._families()
+        for family in self._families:
+            family.samples = [
+                sample._replace(labels={**sample.labels, **self._label})
+                for sample in family.samples
+            ]
+            yield family
+
+
+def _gauges(parts: Mapping[str, Mapping[str, float]]) -> Iterator[GaugeMetricFamily]:
+    for part, numbers in parts.items():
+        for name, value in numbers.items():
+            words = f"{part.capitalize()}: {name.replace('_', ' ')}"
+            yield GaugeMetricFamily(f"opportune_{part}_{name}", words, value=value)
 
 
 def _labelled(

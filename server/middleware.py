@@ -25,7 +25,7 @@ _BLOCK_MS = 1_000
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _NOSNIFF: Header = (b"x-content-type-options", b"nosniff")
 _NO_STORE: Header = (b"cache-control", b"no-store")
-_CLOSE: Header = (b"connection", b"close")
+CLOSE: Header = (b"connection", b"close")
 _GZIP_BITS = 16 + zlib.MAX_WBITS
 
 CORS_EXPOSED = (
@@ -66,10 +66,10 @@ def request_id_of(headers: Mapping[bytes, bytes], ids: RequestIds, now_ms: int) 
 def check_head(scope: Scope, headers: Mapping[bytes, bytes]) -> None:
     """Refuse an address or headers over their limits."""
     if len(scope["path"]) + len(scope["query_string"]) > URL_BYTES_MAX:
-        raise ApiError("body_too_large", "The URL is longer than 8 KB", headers=(_CLOSE,))
+        raise ApiError("body_too_large", "The URL is longer than 8 KB", headers=(CLOSE,))
     header_bytes = sum(map(len, headers)) + sum(map(len, headers.values()))
     if header_bytes > HEADER_BYTES_MAX or len(scope["headers"]) > HEADERS_MAX:
-        raise ApiError("body_too_large", "The headers are larger than 32 KB", headers=(_CLOSE,))
+        raise ApiError("body_too_large", "The headers are larger than 32 KB", headers=(CLOSE,))
 
 
 def check_transport(config: Config, scope: Scope) -> None:
@@ -135,7 +135,7 @@ async def read_body(
             raise
         task.uncancel()
         raise ApiError(
-            "malformed_json", "The body did not arrive in 15 s", headers=(_CLOSE,)
+            "malformed_json", "The body did not arrive in 15 s", headers=(CLOSE,)
         ) from None
     finally:
         deadlines.end(task)
@@ -150,7 +150,7 @@ async def _read_on(message: Message, receive: Receive, bytes_max: int) -> bytes:
     size = 0
     while True:
         if message["type"] == "http.disconnect":
-            raise ApiError("malformed_json", "The body ended early", headers=(_CLOSE,))
+            raise ApiError("malformed_json", "The body ended early", headers=(CLOSE,))
         part = message.get("body", b"")
         size += len(part)
         if size > bytes_max:
@@ -163,7 +163,7 @@ async def _read_on(message: Message, receive: Receive, bytes_max: int) -> bytes:
 
 def _too_large(bytes_max: int) -> ApiError:
     return ApiError(
-        "body_too_large", f"The body is larger than {bytes_max // 1024} KB", headers=(_CLOSE,)
+        "body_too_large", f"The body is larger than {bytes_max // 1024} KB", headers=(CLOSE,)
     )
 
 

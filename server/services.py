@@ -11,6 +11,7 @@ from engine.conversations.bookings import Bookings
 from engine.conversations.desk import Desk
 from engine.conversations.errands import Errands
 from engine.conversations.voice import Voice
+from engine.custody import Custody
 from engine.feeds import LiveFeed
 from engine.identity import carry_spend
 from engine.ids import Ids
@@ -20,19 +21,22 @@ from engine.runtime import Runtime
 from engine.stores.base import Health, Store
 from server.access.auth import Credentials
 from server.access.passwords import PasswordChecks
+from server.admission import Admission
 from server.assistants import terms_by_workspace
 from server.capacity import calendars_of, places_of, pools_of
 from server.config import Config
+from server.errors import ApiError
 from server.handed_out import HandedOut
 from server.limits.rate_limits import RateLimits
 from server.metrics import Metrics
-from server.middleware import BodyDeadlines, RequestIds, cors_headers, security_headers
+from server.middleware import CLOSE, BodyDeadlines, RequestIds, cors_headers, security_headers
 from server.pagination import Cursors
 from server.rulebook.live_rules import LiveRules
 from server.rulebook.past_programs import PastPrograms
 from server.side_work import SideWork
-from server.sockets.registry import OpenSockets
+from server.sockets.registry import Closable, OpenSockets
 from server.sockets.tenants import TenantSockets
+from server.webhooks import Webhooks, webhooks_of
 from server.wire.envelope import Header
 
 
@@ -41,7 +45,8 @@ class Services:
     """One server's parts; `is_stopping` is set once it takes no new work.
 
     `secret` signs what clients hold for the server. `operator_token` "" lets no operator in.
-    `events_in_flight` counts events whose commit is waited for.
+    `requests_under_way` counts requests over HTTP that are not answered yet,
+    `connections` are the sockets that are open, of visitors and dashboards, in order of their upgrade.
     """
 
     config: Config
@@ -61,18 +66,22 @@ class Services:
     operator_token: str = field(default="", repr=False)
     passwords: PasswordChecks = field(default_factory=PasswordChecks)
     is_stopping: bool = False
-    events_in_flight: int = 0
+    requests_under_way: int = 0
+    connections: dict[Closable, None] = field(default_factory=dict)
+    admission: Admission = field(default_factory=Admission)
     body_deadlines: BodyDeadlines = field(default_factory=BodyDeadlines)
     workspaces: frozenset[str] = field(init=False)
     feed: LiveFeed = field(init=False)
     present: Present = field(init=False)
     outbox: Outbox = field(init=False)
+    webhooks: Webhooks = field(init=False)
     answering: Answering = field(init=False)
     agent_sessions: AgentSessions = field(init=False)
     bookings: Bookings = field(init=False)
     voice: Voice = field(init=False)
     desk: Desk = field(init=False)
     errands: Errands = field(init=False)
+    custody: Custody = field(init=False)
     past_programs: PastPrograms = field(init=False)
     request_ids: RequestIds = field(init=False)
     cursors: Cursors = field(init=False)
@@ -87,6 +96,14 @@ class Services:
         self.feed = LiveFeed(self.store)
         self.present = Present(self.runtime, self.store, self.feed, self.clock)
         self.outbox = Outbox(self.store)
+        self.webhooks = webhooks_of(
+            self.config,
+            self.store,
+            clock=self.clock,
+            ids=self.ids,
+            secret=self.secret,
+            tell=self.runtime.tell,
+        )
         self.answering = Answering(self.runtime, terms_by_workspace(self.config), self.secret)
         self.agent_sessions = AgentSessions(self.store)
         self.bookings = Bookings(
@@ -103,6 +120,16 @@ class Services:
             desk=self.desk,
             assistants=terms_by_workspace(self.config),
         )
+        self.custody = Custody(
+            store=self.store,
+            runtime=self.runtime,
+            clock=self.clock,
+            secret=self.secret,
+            bookings=self.bookings,
+            voice=self.voice,
+            desk=self.desk,
+            agent_sessions=self.agent_sessions,
+        )
         self.past_programs = PastPrograms(self.rules)
         self.request_ids = RequestIds(self.ids)
         self.cursors = Cursors(self.secret)
@@ -118,3 +145,12 @@ class Services:
     async def carry_spend(self, cause: Cause) -> None:
         """Bring what a merged visitor's running session spent to the known visitor; safe to do twice."""
         await carry_spend(self.store, cause.workspace, cause.visitor)
+
+
+def check_serving(services: Services) -> None:
+    """Refuse new work while the server ends.
+
+    Raises ApiError: shutting_down.
+    """
+    if services.is_stopping:
+        raise ApiError("shutting_down", retry_after_s=1, headers=(CLOSE,))

@@ -10,6 +10,9 @@ from msgspec import Meta, Struct
 _DURATION = re.compile(r"(\d{1,9})(ms|s|m|h|d)")
 _UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
+WEBHOOK_TIMEOUT_MS_MAX = 20_000
+"""A delivery is claimed for 30 s and may wait a part of it: its request ends before the claim does."""
+
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 Count = Annotated[int, Meta(ge=0, le=1_000_000_000)]
 AnyStruct = TypeVar("AnyStruct", bound=Struct)
@@ -49,7 +52,7 @@ class StoreSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     url: Name = "sqlite:///data/opportune.db"
     durability: Literal["D0", "D1", "D2", "D3"] = "D2"
-    partitions: Annotated[int, Meta(ge=1, le=65_536)] = 256
+    partitions: Annotated[int, Meta(ge=1, le=1_024)] = 256
     session_idle: Duration = parse_duration("30m")
     session_max: Duration = parse_duration("24h")
     retention_events: Duration = parse_duration("30d")
@@ -97,6 +100,13 @@ class WebhookSettings(Struct, frozen=True, forbid_unknown_fields=True):
     )
     disable_after: Duration = parse_duration("120h")
     allow_private: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse times in which nobody could answer, or that outlast the claim of a delivery."""
+        if not 0 < self.timeout <= WEBHOOK_TIMEOUT_MS_MAX:
+            raise ValueError('timeout: write a duration up to "20s", like "15s"')
+        if self.disable_after <= 0:
+            raise ValueError('disable_after: write how long only failures are borne, like "120h"')
 
 
 class PrivacySettings(Struct, frozen=True, forbid_unknown_fields=True):

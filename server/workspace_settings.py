@@ -8,6 +8,10 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Meta, Struct
 
+from engine.outbox.endpoints import ENDPOINTS_MAX
+from engine.outbox.network_guard import BadTarget, NotPublic, read_target
+from engine.outbox.signing import key_of
+from engine.outbox.webhooks import is_subscribable
 from server.access.api_keys import is_possible
 from server.access.passwords import is_password_hash
 from server.access.scopes import SCOPES
@@ -241,8 +245,22 @@ class Webhook(Struct, frozen=True, forbid_unknown_fields=True):
 
     id: ConfiguredId
     url: str
-    events: tuple[str, ...]
-    secret: Annotated[str, Meta(pattern=r"^whsec_")]
+    events: Annotated[tuple[str, ...], Meta(min_length=1, max_length=50)]
+    secret: str
+
+    def __post_init__(self) -> None:
+        """Refuse a URL, an event or a secret that no endpoint can have."""
+        try:
+            read_target(self.url, allow_http=True)
+        except (BadTarget, NotPublic) as problem:
+            raise ValueError(f"url: {problem}") from None
+        unknown = [name for name in self.events if not is_subscribable(name)]
+        if unknown:
+            raise ValueError(f'events: "{unknown[0]}" is no event; "*" subscribes to all')
+        try:
+            key_of(self.secret)
+        except ValueError as problem:
+            raise ValueError(f"secret: {problem}") from None
 
 
 class Workspace(Struct, frozen=True, forbid_unknown_fields=True):
@@ -267,7 +285,7 @@ class Workspace(Struct, frozen=True, forbid_unknown_fields=True):
     analytics: Analytics | None = None
     voice: Voice = Voice()
     calendars: tuple[Calendar, ...] = ()
-    webhooks: tuple[Webhook, ...] = ()
+    webhooks: Annotated[tuple[Webhook, ...], Meta(max_length=ENDPOINTS_MAX)] = ()
 
     def site(self, source_id: str) -> Site | None:
         """Return the site with this id."""

@@ -97,7 +97,7 @@ class AgentSessions:
 
     async def keep(self, workspace: str, session: AgentSession) -> AgentSession:
         """Keep a session under its number; one that is kept already stays, and is returned."""
-        await self._forget(workspace, session.number - self._kept_max)
+        await self.forget(workspace, session.number - self._kept_max)
         body, name = self._encode(session), str(session.number)
         done = await self._store.put_doc(workspace, _SESSIONS, name, body, 0)
         if isinstance(done, DocConflict) and done.doc is not None:
@@ -125,7 +125,8 @@ class AgentSessions:
             doc = done.doc
         return None
 
-    async def _forget(self, workspace: str, number: int) -> None:
+    async def forget(self, workspace: str, number: int) -> None:
+        """Keep nothing of a session any more; its number stays taken."""
         if number < 1:
             return
         doc = await self._store.get_doc(workspace, _SESSIONS, str(number))

@@ -24,6 +24,7 @@ from engine.conversations.assistants import (
 )
 from engine.conversations.naming import reply_id
 from engine.conversations.orders import Post
+from engine.conversations.writing import Delta, Typing, Writing
 from engine.hot import Turns
 from engine.message import Message
 from engine.runtime import Runtime
@@ -43,27 +44,7 @@ REPLY_CHARS_MAX = 4_000
 REPLY_BUTTONS_MAX = 3
 """Quick replies of an answer (LANGUAGE.md 7.8); further ones are left out."""
 
-LISTENERS_MAX = 32
-"""Listeners of one session; with one more the first hears no more, the whole message still comes to it."""
-
 _log = logging.getLogger("opportune.answers")
-
-
-class Typing(msgspec.Struct, frozen=True, tag="typing"):
-    """The assistant begins to write, or stops."""
-
-    is_writing: bool
-
-
-class Delta(msgspec.Struct, frozen=True, tag="delta"):
-    """The next piece of the message `id`, which follows whole."""
-
-    id: str
-    text: str
-
-
-Hear = Callable[[Typing | Delta], None]
-"""Called on the loop; it returns at once and raises nothing."""
 
 
 class Seated(msgspec.Struct, frozen=True):
@@ -101,7 +82,7 @@ class Answering:
         self._room = asyncio.Semaphore(WRITING_MAX)
         self._waiting = 0
         self._under_way: dict[tuple[SessionRef, str], asyncio.Task[Message | None]] = {}
-        self._listeners: dict[SessionRef, list[Hear]] = {}
+        self.writing = Writing(runtime)
 
     async def answer(self, ref: SessionRef, message_id: str) -> Message | None:
         """Return the reply to a visitor's message, letting the assistant write it when there is none.
@@ -127,26 +108,13 @@ class Answering:
         ref = SessionRef(cause.workspace, cause.visitor, cause.session)
         await self.answer(ref, cause.body.message)
 
-    def listen(self, ref: SessionRef, hear: Hear) -> Callable[[], None]:
-        """Hear what is being written in a session; call what is returned to hear no more."""
-        listeners = self._listeners.setdefault(ref, [])
-        listeners.append(hear)
-        del listeners[:-LISTENERS_MAX]
-
-        def leave() -> None:
-            if hear in listeners:
-                listeners.remove(hear)
-            if not listeners and self._listeners.get(ref) is listeners:
-                del self._listeners[ref]
-
-        return leave
-
     async def stop(self) -> None:
         """Give up the answers under way; what asked for them is still in the store."""
         tasks = tuple(self._under_way.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self.writing.stop()
 
     # ---- inside
 
@@ -233,11 +201,11 @@ class Answering:
             self._waiting -= 1
 
     async def _watched(self, assistant: Assistant, question: Question, reply_id: str) -> Reply:
-        self._tell(question.ref, Typing(True))
+        self.writing.tell(question.ref, Typing(True))
         try:
             return await self._written(assistant, question, reply_id)
         finally:
-            self._tell(question.ref, Typing(False))
+            self.writing.tell(question.ref, Typing(False))
 
     async def _written(self, assistant: Assistant, question: Question, reply_id: str) -> Reply:
         reply, room = None, REPLY_CHARS_MAX
@@ -253,11 +221,7 @@ class Answering:
 
     def _tell_piece(self, ref: SessionRef, reply_id: str, piece: Piece, room: int) -> None:
         if piece.text:
-            self._tell(ref, Delta(reply_id, piece.text[:room]))
-
-    def _tell(self, ref: SessionRef, what: Typing | Delta) -> None:
-        for hear in tuple(self._listeners.get(ref, ())):
-            hear(what)
+            self.writing.tell(ref, Delta(reply_id, piece.text[:room]))
 
 
 def _asked(ref: SessionRef, message: Message, session: Session, program: Program) -> Question:

@@ -5,7 +5,7 @@ answer leaves half done is made good at a later look: a place without an appoint
 appointment whose session was not told is told.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from itertools import islice
 
@@ -38,7 +38,7 @@ from engine.conversations.slots import (
     slots_between,
 )
 from engine.errors import StoreUnavailable
-from engine.limits import ATTEMPTS_MAX
+from engine.limits import ATTEMPTS_MAX, DOCS_ROWS_MAX
 from engine.runtime import Runtime
 from engine.stores.base import DocConflict, SessionRef, Store
 
@@ -153,7 +153,7 @@ class Bookings:
             if not isinstance(done, DocConflict):
                 await self._unbook(workspace, appointment)
                 await self._forget(workspace, _BEGUN, appointment.id)
-                await self._runtime.tell((cause,))
+                self._runtime.announce((cause,))
                 return appointment
         raise StoreUnavailable("none", _RETRY_MS, "the appointment changes too often")
 
@@ -170,6 +170,31 @@ class Bookings:
         found = [await self.find(workspace, name.partition("|")[2]) for name in names[:limit]]
         more = names[limit - 1] if len(names) > limit else None
         return [appointment for appointment in found if appointment is not None], more
+
+    async def of_visitor(
+        self, workspace: str, visitors: Collection[str], sessions: Collection[str]
+    ) -> list[Appointment]:
+        """List all appointments of a person, cancelled and unfinished ones too, by visitor or session."""
+        found: dict[str, Appointment] = {}
+        for kind in (_APPOINTMENT, _BEGUN):
+            before: str | None = None
+            while rows := await self._store.list_docs(workspace, kind, before, DOCS_ROWS_MAX):
+                for row in rows:
+                    appointment = self._decode(row.body)
+                    if appointment.visitor in visitors or appointment.session in sessions:
+                        found.setdefault(row.name, appointment)
+                before = rows[-1].name
+        return list(found.values())
+
+    async def forget_visitor(
+        self, workspace: str, visitors: Collection[str], sessions: Collection[str]
+    ) -> None:
+        """Keep nothing of a person's appointments, and give their places back; twice is nothing."""
+        for appointment in await self.of_visitor(workspace, visitors, sessions):
+            await self._unbook(workspace, appointment)
+            await self._forget(workspace, _BY_START, by_start(appointment))
+            await self._forget(workspace, _APPOINTMENT, appointment.id)
+            await self._forget(workspace, _BEGUN, appointment.id)
 
     async def tidy(self) -> None:
         """Make good what was left half done in all workspaces with calendars."""
@@ -256,7 +281,7 @@ class Bookings:
         if isinstance(done, DocConflict):
             assert done.doc is not None, "who conflicts with none is there"
             return self._decode(done.doc.body)
-        await self._runtime.tell((cause,))
+        self._runtime.announce((cause,))
         return appointment
 
     async def _end(self, workspace: str, begun: Appointment) -> None:

@@ -16,6 +16,7 @@ from engine.causes import (
     SessionQueued,
     VisitorErased,
     VisitorIdentified,
+    WebhookFails,
 )
 from engine.conversations.conversation import ConversationCard
 from engine.message import Action
@@ -28,6 +29,7 @@ from engine.outbox.contents import (
     KeptContent,
     RulesPublishedContent,
     SessionQueuedContent,
+    WebhookFailing,
 )
 from engine.shown import Clicked, rfc3339, shown_appointment, shown_message
 
@@ -74,6 +76,8 @@ def dashboard_events(cause: Cause) -> tuple[DashboardEvent, ...]:
         case RulesPublished(rule_set, version, etag, origin, author, note):
             published = RulesPublishedContent(rule_set, version, etag, origin, author, note)
             return (_event("rules:published", rule_set, published),)
+        case WebhookFails():
+            return (_event("webhook:failing", cause.body.webhook, _failing(cause.body)),)
         case _:
             return ()
 
@@ -126,6 +130,16 @@ def _of_message(cause: Cause, moved: MessageMoved) -> tuple[DashboardEvent, ...]
         message_id=message.id,
     )
     return (_event("decision:new", message.decision, decided),)
+
+
+def _failing(fails: WebhookFails) -> WebhookFailing:
+    return WebhookFailing(
+        webhook_id=fails.webhook,
+        url=fails.url,
+        failing_since=rfc3339(fails.failing_since_ms),
+        last_status=fails.last_status or None,
+        disabled=fails.disabled,
+    )
 
 
 def _new(card: ConversationCard) -> ConversationNew:

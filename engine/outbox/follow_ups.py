@@ -26,8 +26,11 @@ _log = logging.getLogger("opportune.outbox")
 class FollowUps:
     """Runs follow-ups; each is settled once it is done, so a crash in between leads to one more run."""
 
-    def __init__(self, settle: Callable[[str], None], *, retry_s: float) -> None:
-        """Call `settle` with the id of each cause that is done; failures wait `retry_s`, doubling."""
+    def __init__(self, settle: Callable[[str, int], None], *, retry_s: float) -> None:
+        """Call `settle` with the id and partition of each cause that is done.
+
+        Failures wait `retry_s`, doubling. What runs when its partition goes to another worker runs on.
+        """
         self._settle = settle
         self._retry_s = retry_s
         self._works: dict[str, CarryOut] = {}
@@ -50,7 +53,7 @@ class FollowUps:
         """Let `carry_out` do the work of this name."""
         self._works[work] = carry_out
 
-    async def begin(self, cause: Cause) -> None:
+    async def begin(self, cause: Cause, partition: int) -> None:
         """Begin the work of a cause, behind the earlier work of its session; waits while there is no room."""
         assert isinstance(cause.body, FollowUp)
         carry_out = self._works.get(cause.body.work)
@@ -58,14 +61,14 @@ class FollowUps:
             return
         if carry_out is None:
             _log.warning("nobody does the work %r: it is forgotten", cause.body.work)
-            self._settle(cause.id)
+            self._settle(cause.id, partition)
             return
         while len(self._open) >= OPEN_MAX:
             self._has_room.clear()
             await self._has_room.wait()
         place = (cause.workspace, cause.visitor, cause.session)
         before = self._latest.get(place)
-        task = asyncio.create_task(self._run(cause, carry_out, before))
+        task = asyncio.create_task(self._run(cause, partition, carry_out, before))
         self._open[cause.id] = self._latest[place] = task
         task.add_done_callback(lambda ended: self._end(cause.id, place, ended))
 
@@ -84,7 +87,11 @@ class FollowUps:
     # ---- inside
 
     async def _run(
-        self, cause: Cause, carry_out: CarryOut, before: asyncio.Task[None] | None
+        self,
+        cause: Cause,
+        partition: int,
+        carry_out: CarryOut,
+        before: asyncio.Task[None] | None,
     ) -> None:
         if before is not None:
             await asyncio.wait((before,))
@@ -103,7 +110,7 @@ class FollowUps:
             pause_s = min(2 * pause_s, PAUSE_S_MAX)
         else:
             _log.error("follow-up %s is given up", cause.id)
-        self._settle(cause.id)
+        self._settle(cause.id, partition)
 
     def _end(self, cause_id: str, place: tuple[str, str, str], ended: asyncio.Task[None]) -> None:
         self._open.pop(cause_id, None)

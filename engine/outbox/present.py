@@ -1,4 +1,8 @@
-"""What dashboards see of the present: visitors, campaigns and figures, shown while anybody looks."""
+"""What dashboards see of the present: visitors, campaigns and figures, shown while anybody looks.
+
+Each worker shows what it commits itself, to its own dashboards and to those of other workers; a figure is
+the sum of what all workers have.
+"""
 
 import asyncio
 import logging
@@ -11,7 +15,8 @@ from engine.causes import Cause, VisitorErased
 from engine.clock import Clock
 from engine.counts import CAMPAIGN, campaign_count, split_count
 from engine.errors import StoreUnavailable
-from engine.feeds import LiveFeed
+from engine.feeds import FeedRecord, LiveFeed
+from engine.fleet import Figures
 from engine.outbox.contents import CampaignProgress, StatsTick, VisitorUpdated
 from engine.outbox.dashboard import campaign_of, visitor_of
 from engine.runtime import Runtime
@@ -26,7 +31,10 @@ FIGURES_EVERY = 2
 """Figures are shown with every second tick."""
 
 VISITORS_LEN_MAX = 10_000
-"""Visitors of a workspace that wait to be shown; a further one is shown at its next event."""
+"""Visitors of a workspace that wait to be shown; a further one is shown at its next event.
+
+As many events that other workers show wait for a tick; a further one is left out.
+"""
 
 VISITORS_A_TICK_MAX = 500
 CAMPAIGNS_LEN_MAX = 1_000
@@ -40,17 +48,24 @@ ONLINE_MS = 60_000
 PROGRESS_DAYS = 90
 _DAY_MS = 86_400_000
 
+_decode_visitor = msgspec.json.Decoder(VisitorUpdated).decode
 _log = logging.getLogger("opportune.feeds")
 
 
 class _Seen(msgspec.Struct):
-    """What is noted of a workspace while somebody looks; dicts are sets in the order of arrival."""
+    """What is noted of a workspace while somebody looks; dicts are sets in the order of arrival.
+
+    `online` has the session that this worker knows a visitor by, None for one that another worker shows.
+    `passed` are events that other workers show, by type and key.
+    """
 
     visitors: dict[str, SessionRef] = {}
     campaigns: dict[str, None] = {}
-    online: dict[str, tuple[int, SessionRef]] = {}
+    online: dict[str, tuple[int, SessionRef | None]] = {}
+    passed: dict[tuple[str, str], FeedRecord] = {}
     steps: int = 0
     since_ms: int = 0
+    steps_per_second: float = 0.0
 
 
 class Present:
@@ -68,10 +83,15 @@ class Present:
         self._task: asyncio.Task[None] | None = None
         self.connected: Callable[[str], int] = _nobody
         """Counts the visitors of a workspace that have a socket open."""
-        feed.on_change = self._look_who_listens
+        feed.on_change = runtime.fleet.on_change = self._look_who_listens
+        feed.take_passed = self._take_passed
+        feed.is_heard_elsewhere = self._is_heard_elsewhere
+        runtime.fleet.watched_here = lambda: feed.workspaces
+        runtime.fleet.figures_here = self._figures_here
 
     def start(self) -> None:
         """Begin on the running loop."""
+        self._feed.start()
         self._task = asyncio.get_running_loop().create_task(self._run(), name="present")
 
     async def stop(self) -> None:
@@ -81,6 +101,7 @@ class Present:
             with suppress(asyncio.CancelledError):
                 await self._task
             self._task = None
+        await self._feed.stop()
 
     async def hear(self, cause: Cause) -> None:
         """Note what a cause shows in a new light."""
@@ -99,15 +120,15 @@ class Present:
     async def tick(self) -> None:
         """Show what changed since the tick before, a bounded part of it."""
         self._ticks += 1
-        for workspace in self._feed.workspaces:
-            seen = self._seen.get(workspace)
-            if seen is None:
-                continue
+        for workspace, seen in tuple(self._seen.items()):
             self._look_who_left(seen)
             await self._show_visitors(workspace, seen)
             await self._show_campaigns(workspace, seen)
+            self._show_passed(workspace, seen)
             if self._ticks % FIGURES_EVERY == 1:
-                await self._show_figures(workspace, seen)
+                self._measure(seen)
+                if workspace in self._feed.workspaces:
+                    await self._show_figures(workspace, seen)
 
     # ---- inside
 
@@ -123,10 +144,10 @@ class Present:
             await asyncio.sleep(TICK_S)
 
     def _look_who_listens(self) -> None:
-        heard = self._feed.workspaces
+        heard = {*self._feed.workspaces, *self._runtime.fleet.watched_elsewhere}
         self._seen = {
             workspace: self._seen.get(workspace) or _Seen(since_ms=self._clock.now_ms())
-            for workspace in heard
+            for workspace in sorted(heard)
         }
         self._runtime.on_touch(self._touch if heard else None)
         if heard:
@@ -150,20 +171,20 @@ class Present:
             if now_ms - since_ms <= ONLINE_MS:
                 return
             del seen.online[visitor]
-            if len(seen.visitors) < VISITORS_LEN_MAX:
+            if ref is not None and len(seen.visitors) < VISITORS_LEN_MAX:
                 seen.visitors.setdefault(visitor, ref)
 
     async def _show_visitors(self, workspace: str, seen: _Seen) -> None:
         for visitor in tuple(seen.visitors)[:VISITORS_A_TICK_MAX]:
             ref = seen.visitors.pop(visitor)
-            view = await self._runtime.view(ref)
+            if seen.passed.pop(("visitor:updated", visitor), None) is None:
+                view = await self._runtime.view_in_hand(ref)
+            else:
+                # Another worker was at it too: the store knows who was last.
+                view = await self._runtime.view(ref)
             if view is None:
                 continue
-            seen.online.pop(visitor, None)
-            if view.visitor_status == "online":
-                seen.online[visitor] = (self._clock.now_ms(), ref)
-                if len(seen.online) > ONLINE_LEN_MAX:
-                    del seen.online[next(iter(seen.online))]
+            self._note_status(seen, visitor, view.visitor_status, ref)
             content = VisitorUpdated(
                 visitor_id=visitor,
                 status=view.visitor_status,
@@ -173,6 +194,13 @@ class Present:
                 last_seen_at=rfc3339(view.active_ms),
             )
             self._show_visitor(workspace, content, view.source, ref.session)
+
+    def _note_status(self, seen: _Seen, visitor: str, status: str, ref: SessionRef | None) -> None:
+        seen.online.pop(visitor, None)
+        if status == "online":
+            seen.online[visitor] = (self._clock.now_ms(), ref)
+            if len(seen.online) > ONLINE_LEN_MAX:
+                del seen.online[next(iter(seen.online))]
 
     def _show_visitor(
         self, workspace: str, content: VisitorUpdated, source: str, session: str
@@ -192,6 +220,7 @@ class Present:
         days = [utc_day(now_ms - back * _DAY_MS) for back in range(PROGRESS_DAYS)]
         for campaign in tuple(seen.campaigns)[:CAMPAIGNS_A_TICK_MAX]:
             del seen.campaigns[campaign]
+            seen.passed.pop(("campaign:progress", campaign), None)
             content = await self._progress(workspace, campaign, days)
             self._feed.show(workspace, "campaign:progress", campaign, content, now_ms)
 
@@ -211,20 +240,51 @@ class Present:
     async def _show_figures(self, workspace: str, seen: _Seen) -> None:
         now_ms = self._clock.now_ms()
         today = await self._today(workspace, now_ms)
-        steps, seen.steps = seen.steps, 0
-        passed_s = max(1, now_ms - seen.since_ms) / 1_000
-        seen.since_ms = now_ms
+        elsewhere = self._runtime.fleet.figures_elsewhere(workspace)
         content = StatsTick(
             visitors_online=len(seen.online),
-            visitors_connected=self.connected(workspace),
+            visitors_connected=self.connected(workspace) + elsewhere.connected,
             agents_online=self._runtime.agents_online(workspace),
-            steps_per_second=round(steps / passed_s, 1),
+            steps_per_second=round(seen.steps_per_second + elsewhere.steps_per_second, 1),
             sent_today=today.get("sent", 0),
             displayed_today=today.get("displayed", 0),
             replied_today=today.get("replied", 0),
             converted_today=today.get("converted", 0),
         )
-        self._feed.show(workspace, "stats:tick", "", content, now_ms)
+        self._feed.show(workspace, "stats:tick", "", content, now_ms, is_for_all=False)
+
+    def _measure(self, seen: _Seen) -> None:
+        now_ms = self._clock.now_ms()
+        passed_s = max(1, now_ms - seen.since_ms) / 1_000
+        seen.steps_per_second = seen.steps / passed_s
+        seen.steps, seen.since_ms = 0, now_ms
+
+    def _figures_here(self, workspace: str) -> Figures:
+        seen = self._seen.get(workspace)
+        return (
+            Figures() if seen is None else Figures(self.connected(workspace), seen.steps_per_second)
+        )
+
+    # ---- what other workers show
+
+    def _is_heard_elsewhere(self, workspace: str) -> bool:
+        return workspace in self._runtime.fleet.watched_elsewhere
+
+    def _take_passed(self, workspace: str, record: FeedRecord, key: str) -> bool:
+        """Keep what another worker shows for the tick, so that nobody is shown it twice in one."""
+        seen = self._seen.get(workspace)
+        if seen is None or record.type not in ("visitor:updated", "campaign:progress"):
+            return False
+        if record.type == "visitor:updated":
+            content = _decode_visitor(record.data)
+            self._note_status(seen, content.visitor_id, content.status, None)
+        if len(seen.passed) < VISITORS_LEN_MAX:
+            seen.passed[record.type, key] = record
+        return True
+
+    def _show_passed(self, workspace: str, seen: _Seen) -> None:
+        for kind, key in tuple(seen.passed)[: VISITORS_A_TICK_MAX + CAMPAIGNS_A_TICK_MAX]:
+            self._feed.tell_passing(workspace, seen.passed.pop((kind, key)), key)
 
     async def _today(self, workspace: str, now_ms: int) -> dict[str, int]:
         sums: dict[str, int] = {}

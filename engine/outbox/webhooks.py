@@ -1,5 +1,6 @@
 """What webhooks are told of a cause: each row of API.md 7.1, as the body that is sent. Pure."""
 
+import re
 from collections.abc import Mapping
 from typing import Literal
 
@@ -116,6 +117,12 @@ class ConversionRecorded(msgspec.Struct, frozen=True):
     seconds_since_message: int | None
 
 
+class WebhookTested(msgspec.Struct, frozen=True):
+    """Somebody asked for a test of an endpoint."""
+
+    webhook_id: str
+
+
 class RulesTold(msgspec.Struct, frozen=True):
     """A rule set has a new live version."""
 
@@ -136,6 +143,7 @@ Told = (
     | AboutVisitor
     | ConversionRecorded
     | RulesTold
+    | WebhookTested
     | AppointmentShown
     | dict[str, object]
 )
@@ -164,8 +172,18 @@ TOLD: Mapping[str, tuple[type[msgspec.Struct], str]] = {
     "visitor.identified": (AboutVisitor, "A visitor proved who they are."),
     "visitor.erased": (AboutVisitor, "A visitor's data are gone."),
     "rules.published": (RulesTold, "A rule set has a new live version."),
+    "webhook.test": (WebhookTested, "Somebody asked for a test of the endpoint."),
 }
 """Our own events: what stands in `data`, and when it is told. Those of integrations hold what was posted."""
+
+FOREIGN_EVENTS = frozenset(
+    {"call.completed", "sms.received", "speed_to_lead.completed", "coach.score_available"}
+)
+"""Events of other products, passed on when their systems post them (API.md 7.1)."""
+
+CUSTOM_NAME = r"^custom\.[A-Za-z0-9_.-]{1,121}$"
+EVERY_EVENT = "*"
+_custom = re.compile(CUSTOM_NAME)
 
 
 class WebhookBody(msgspec.Struct, frozen=True):
@@ -179,6 +197,21 @@ class WebhookBody(msgspec.Struct, frozen=True):
 
 _MESSAGE_EVENTS = frozenset({"sent", "delivered", "displayed", "read", "dismissed", "expired"})
 _encode = msgspec.json.Encoder().encode
+
+
+def is_foreign_event(name: str) -> bool:
+    """Tell whether other systems may post events of this name."""
+    return name in FOREIGN_EVENTS or _custom.fullmatch(name) is not None
+
+
+def is_subscribable(name: str) -> bool:
+    """Tell whether an endpoint may name this event, or "*" for all of them."""
+    return name in TOLD or name == EVERY_EVENT or is_foreign_event(name)
+
+
+def event_names(cause: Cause) -> tuple[str, ...]:
+    """Return the events that webhooks are told of a cause, in the order of `webhook_bodies`."""
+    return tuple(event for event, _ in _events(cause))
 
 
 def webhook_bodies(cause: Cause) -> tuple[WebhookBody, ...]:

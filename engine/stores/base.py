@@ -6,6 +6,7 @@ expected outcomes are values. A call to a closed store raises `StoreUnavailable(
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Protocol
 
 from engine.stores.records import (
@@ -20,24 +21,32 @@ from engine.stores.records import (
     DecisionFound,
     DecisionLine,
     DecisionPage,
+    Delivery,
+    DeliveryStatus,
     Doc,
     DocConflict,
     Due,
+    DueDeliveries,
     Duplicate,
     Durability,
     Entry,
+    Erased,
     FeedEvent,
+    FeedHint,
     FeedPage,
     Gone,
     Health,
+    Heard,
     Hint,
     History,
     InProgress,
+    Kept,
     KeyReused,
     Loaded,
     Lost,
     NamedDoc,
     NewMessage,
+    Passing,
     RateAnswer,
     RateAsk,
     RateState,
@@ -49,6 +58,7 @@ from engine.stores.records import (
     StoredMessage,
     Swept,
     VisitorRecord,
+    Whisper,
 )
 
 __all__ = [
@@ -63,24 +73,32 @@ __all__ = [
     "DecisionFound",
     "DecisionLine",
     "DecisionPage",
+    "Delivery",
+    "DeliveryStatus",
     "Doc",
     "DocConflict",
     "Due",
+    "DueDeliveries",
     "Duplicate",
     "Durability",
     "Entry",
+    "Erased",
     "FeedEvent",
+    "FeedHint",
     "FeedPage",
     "Gone",
     "Health",
+    "Heard",
     "Hint",
     "History",
     "InProgress",
+    "Kept",
     "KeyReused",
     "Loaded",
     "Lost",
     "NamedDoc",
     "NewMessage",
+    "Passing",
     "RateAnswer",
     "RateAsk",
     "RateState",
@@ -93,6 +111,7 @@ __all__ = [
     "StoredMessage",
     "Swept",
     "VisitorRecord",
+    "Whisper",
 ]
 
 
@@ -100,14 +119,36 @@ class Store(Protocol):
     """Keeps sessions, profiles, messages, wake-ups and the journal; one event loop uses it.
 
     Commits of one session are totally ordered by version; nothing is ordered between sessions.
-    `partitions` is the number of `Partition`s for `claim_due`, 1 for an embedded store.
+    What has to be done later (wake-ups, causes, deliveries) lies in one of `partitions` partitions, each
+    looked after by one worker at a time, its owner; an embedded store has one. `is_shared` says that
+    other processes may use the same store at the same time.
     """
 
     durability: Durability
     partitions: int
-    on_earlier_wake: Callable[[int], None] | None
-    """Called on the loop with a due instant when a commit set a wake-up before the `next_ms` that the
-    latest `claim_due` answered (or when that was None). A hint: it may come late or twice."""
+    is_shared: bool
+    on_earlier_wake: Callable[[int, int], None] | None
+    """Called on the loop with a partition and a due instant when a commit, of any worker, set a wake-up
+    before the `next_ms` that the latest `claim_due` of that partition answered (or when that was None).
+    Only of partitions that `watch` named, in a shared store. A hint: it may come late, twice or never."""
+    on_work: Callable[[int], None] | None
+    """Called on the loop with a partition when another worker kept causes or deliveries in it; as above."""
+
+    def partition_of(self, workspace: str, visitor: str = "") -> int:
+        """Tell in which partition a visitor's wake-ups, causes and deliveries lie; "" = the workspace's own.
+
+        Causes of a commit lie with its visitor, those of `put_doc` with their workspace, those of
+        `keep_causes` with the visitor that each one names.
+        """
+        ...
+
+    async def lineages(self) -> tuple[str, ...]:
+        """Name the lineage of each partition's data, asked now; "" where nothing else can take its place.
+
+        Another name than before: another copy of the data serves, or the server began anew, and what was
+        answered may be missing.
+        """
+        ...
 
     async def load(self, ref: SessionRef) -> Loaded:
         """Read a session and its visitor's profile as of one instant."""
@@ -117,12 +158,19 @@ class Store(Protocol):
         """Do one step wholly or not at all, and answer when it is as durable as `durability` says.
 
         Checked in this order, before anything is written; the first that speaks is the answer:
-        Duplicate (op is the session's last), Conflict (session, then profile), Seen, Gone (`fired_ms`
-        given, but the session has no wake-up), Capped.
+        Duplicate (op is the session's last), Erased, Conflict (session, then profile), Seen, Gone
+        (`fired_ms` given, but the session has no wake-up), Capped.
 
         Raises:
             LimitExceeded: a body is over its limit.
             StoreUnavailable: "unknown" when it may have been done; repeat it with the same op.
+        """
+        ...
+
+    async def confirm(self, ref: SessionRef, version: int) -> bool:
+        """Wait until a version that `load` showed is as durable as `durability` says.
+
+        False: the session is not at it any more, nor beyond; the server that had it was lost.
         """
         ...
 
@@ -140,10 +188,11 @@ class Store(Protocol):
         """Read the messages after an offset; `epoch` None asks from the oldest kept without judging."""
         ...
 
-    async def attach(self, ref: SessionRef, worker: str, conn: int) -> tuple[str, int]:
+    async def attach(self, ref: SessionRef, worker: str, conn: int) -> tuple[str, int, int]:
         """Connect a socket; from the return on every commit with messages hints this worker.
 
-        Answers (epoch, offset) at that instant. So: attach, then `history`, then hints.
+        Answers (epoch, offset) at that instant. So: attach, then `history`, then hints. Third come the
+        sockets noted with the session, at least those that `presence` counts.
         """
         ...
 
@@ -152,11 +201,29 @@ class Store(Protocol):
         ...
 
     async def presence(self, refs: Sequence[SessionRef]) -> list[int]:
-        """Count the connected sockets of each session."""
+        """Count the connected sockets of each session, of all workers that live."""
         ...
 
-    def hints(self, worker: str) -> AsyncIterator[Hint | Lost]:
-        """Yield hints for one worker until the store closes; at most once each, some may be lost."""
+    def hints(self, worker: str) -> AsyncIterator[Heard]:
+        """Yield hints for one worker until the store closes; at most once each, some may be lost.
+
+        A shared store may leave out hints of what this worker committed itself.
+        """
+        ...
+
+    async def watch_feeds(self, worker: str, workspaces: AbstractSet[str]) -> None:
+        """Let `hints` yield what is new in the feeds of these workspaces, and only of these from now on."""
+        ...
+
+    async def pass_on(self, workspace: str, body: bytes) -> None:
+        """Send a `Passing` to every other worker that watches the workspace's feed; kept nowhere."""
+        ...
+
+    async def whisper(self, ref: SessionRef, body: bytes) -> bool:
+        """Send a `Whisper` to every other worker that has a socket of a session; False: there is none.
+
+        Kept nowhere, so it may be lost, and a long one is; in order only when sent one after the other.
+        """
         ...
 
     async def visitor(self, workspace: str, visitor: str) -> VisitorRecord | None:
@@ -169,7 +236,8 @@ class Store(Protocol):
         """Write a visitor's profile that is at version `expect` (0 = none), outside any session; durable.
 
         Answers the new version; or, when it is at another version, what there is now. A session of the
-        visitor that is committed with the profile as it was before meets a Conflict.
+        visitor that is committed with the profile as it was before meets a Conflict. Nothing is written
+        for a visitor who was erased less than 24 h ago; then it answers None.
         """
         ...
 
@@ -179,7 +247,8 @@ class Store(Protocol):
         """Find the session a client's own session id stands for; make it stand for `fresh` if none.
 
         When it stands for the session `ended`, it is moved to `fresh`. Durable before it answers; of
-        two racing calls one wins and both get its answer.
+        two racing calls one wins and both get its answer. For a visitor who was erased less than 24 h
+        ago it answers `fresh` and keeps nothing.
         """
         ...
 
@@ -249,10 +318,7 @@ class Store(Protocol):
         ...
 
     async def book(self, workspace: str, place: str, booking: str, capacity: int) -> bool:
-        """Take a place for a booking: False when `capacity` others have it; durable.
-
-        Repeating it with the same booking answers True again and takes nothing more.
-        """
+        """Take a place for a booking, one however often it asks; False when `capacity` others have it; durable."""
         ...
 
     async def unbook(self, workspace: str, place: str, booking: str) -> bool:
@@ -264,18 +330,61 @@ class Store(Protocol):
         ...
 
     async def keep_causes(self, causes: Sequence[StoredCause]) -> None:
-        """Keep causes that belong to no commit, all or none; durable. One that is kept is not kept twice."""
+        """Keep causes that belong to no commit, all or none of a partition's and none twice; durable."""
         ...
 
-    async def take_causes(self, limit: int = 256) -> list[StoredCause]:
-        """Read the oldest causes of all workspaces that are not settled, in the order they were kept.
+    async def take_causes(self, partition: int = 0, *, limit: int = 256) -> list[StoredCause]:
+        """Read the oldest causes of a partition that are not settled, in the order they were kept.
 
         Reading takes nothing away: a cause is told at least once.
         """
         ...
 
-    async def settle_causes(self, ids: Sequence[str]) -> None:
-        """Forget causes that everybody was told of; an unknown id is nothing."""
+    async def settle_causes(
+        self, partition: int, ids: Sequence[str], deliveries: Sequence[Delivery] = ()
+    ) -> None:
+        """Forget causes that everybody was told of and keep the deliveries that came of them; durable.
+
+        One step: a delivery is kept only when its cause still was, and an id that is kept is not kept
+        twice. An unknown id is nothing.
+        """
+        ...
+
+    async def claim_deliveries(
+        self, partition: int = 0, *, limit: int = 64, lease_ms: int = 30_000
+    ) -> DueDeliveries:
+        """Claim pending deliveries that are due, earliest first; a claim falls due again after its lease."""
+        ...
+
+    async def settle_delivery(self, delivery: Delivery) -> bool:
+        """Write down what became of a delivery; durable.
+
+        One that is still "pending" is tried again at its `due_ms`; else it stays in the log only. False:
+        nobody waits for it any more (settled elsewhere, or its visitor was erased), nothing is written.
+        """
+        ...
+
+    async def send_again(self, delivery: Delivery) -> None:
+        """Make a delivery of the log pending again, as given; one that is not known is added; durable."""
+        ...
+
+    async def delivery(self, workspace: str, endpoint: str, delivery_id: str) -> Delivery | None:
+        """Read a delivery of an endpoint's log, pending ones too."""
+        ...
+
+    async def deliveries(
+        self,
+        workspace: str,
+        endpoint: str,
+        *,
+        status: DeliveryStatus | None = None,
+        before: str | None = None,
+        limit: int = 100,
+    ) -> tuple[Delivery, ...]:
+        """List an endpoint's log, newest first by (`created_ms`, id), from below the delivery `before`.
+
+        It holds an endpoint's newest 1,000 for 7 days, and pending ones always. At most 500 a call.
+        """
         ...
 
     async def feed_add(self, workspace: str, event: str, body: bytes) -> int:
@@ -289,6 +398,10 @@ class Store(Protocol):
         self, workspace: str, epoch: str | None, after: int, limit: int = 256
     ) -> FeedPage:
         """Read a feed after an offset; `epoch` None asks from the oldest kept without judging."""
+        ...
+
+    async def feed_clear(self, workspace: str) -> None:
+        """Begin a workspace's feed anew, under another epoch and without events: readers are not recovered."""
         ...
 
     async def counts(self, workspace: str, days: Sequence[str], prefix: str) -> dict[str, int]:
@@ -312,6 +425,59 @@ class Store(Protocol):
         self, key: bytes, body_sha256: bytes, answer: tuple[int, bytes] | None
     ) -> None:
         """Keep the (status, body) that the run gave for 24 h, durable; None: release the key unused."""
+        ...
+
+    async def lease(self, name: str, worker: str, lease_ms: int) -> bool:
+        """Take or prolong a named lease: False while another worker's has not ended. No safety rests on it."""
+        ...
+
+    async def release(self, name: str, worker: str) -> None:
+        """Give a lease back; nothing happens when another worker has it."""
+        ...
+
+    async def heartbeat(self, worker: str, lease_ms: int, *, owns: bool = True) -> frozenset[str]:
+        """Say that a worker lives for `lease_ms` more; answers which living workers own partitions.
+
+        From these names each worker knows what is whose (`engine.rendezvous`); while two know others, a
+        partition has two owners or none. Two are harmless: every effect is checked by its commit. Sockets of
+        a worker whose lease ended are gone.
+        """
+        ...
+
+    async def exchange(self, worker: str, about: bytes) -> dict[str, bytes]:
+        """Say something of a living worker, at most 64 KB; answers what each living one said last."""
+        ...
+
+    async def leave(self, worker: str) -> None:
+        """Say that a worker ends: from now on it owns nothing and its sockets are gone."""
+        ...
+
+    async def watch(self, worker: str, partitions: AbstractSet[int]) -> None:
+        """Call `on_earlier_wake` and `on_work` for these partitions, and only these, from now on."""
+        ...
+
+    async def changes(self, workspaces: Sequence[str]) -> dict[tuple[str, str], int]:
+        """Tell how often documents of each (workspace, kind) were written or removed; 0 is left out.
+
+        A worker that polls this sees every change of another within its polling time. The numbers only rise.
+        """
+        ...
+
+    async def erase(self, workspace: str, visitor: str) -> bool:
+        """Remove all that is kept of a visitor, and keep nothing new of them for 24 h; durable.
+
+        Profile, sessions, messages, journal, decisions, wake-ups, aliases, names, causes, deliveries and
+        their log. Counters stay: they name nobody. False: there was nothing, the visitor is erased already
+        or unknown (nothing is kept of them for 24 h all the same). Safe to repeat after a failure. Workers
+        with a socket of one of the sessions are hinted, with epoch "".
+        """
+        ...
+
+    def export(self, workspace: str, visitor: str) -> AsyncIterator[Kept]:
+        """Yield all that `erase` would remove: the profile, then session by session, then what waits.
+
+        Each session as of one instant; memory is bounded by one session.
+        """
         ...
 
     async def sweep(self, now_ms: int) -> Swept:

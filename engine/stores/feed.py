@@ -15,6 +15,7 @@ class _Feed(msgspec.Struct):
     ids: deque[str] = msgspec.field(default_factory=deque)
     offsets: dict[str, int] = msgspec.field(default_factory=dict)
     offset: int = 0
+    clears: int = 0
 
 
 class Feeds:
@@ -40,15 +41,24 @@ class Feeds:
             del feed.offsets[feed.ids.popleft()]
         return feed.offset
 
+    def clear(self, workspace: str) -> None:
+        """See `Store.feed_clear`; the numbers go on, so that who reads on from them is told."""
+        feed = self._feeds.get(workspace, _Feed())
+        self._feeds[workspace] = _Feed(offset=feed.offset, clears=feed.clears + 1)
+
+    def offset(self, workspace: str) -> int:
+        """Tell the offset of the newest event, 0 = none."""
+        feed = self._feeds.get(workspace)
+        return 0 if feed is None else feed.offset
+
     def after(self, workspace: str, epoch: str | None, after: int, limit: int) -> FeedPage:
         """See `Store.feed_after`."""
         feed = self._feeds.get(workspace, _Feed())
+        current = f"{self._epoch}-{feed.clears}" if feed.clears else self._epoch
         before_oldest = feed.offset - len(feed.events)
-        is_recovered = epoch is None or (
-            epoch == self._epoch and before_oldest <= after <= feed.offset
-        )
+        is_recovered = epoch is None or (epoch == current and before_oldest <= after <= feed.offset)
         begin = max(after if is_recovered else 0, before_oldest)
         end = min(feed.offset, begin + min(limit, FEED_KEPT_MAX))
         places = range(begin - before_oldest, end - before_oldest)
         found = tuple(feed.events[place] for place in places)
-        return FeedPage(self._epoch, feed.offset, is_recovered, found)
+        return FeedPage(current, feed.offset, is_recovered, found)

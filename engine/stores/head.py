@@ -4,8 +4,9 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from engine.errors import LimitExceeded
+from engine.errors import LimitExceeded, StoreUnavailable
 from engine.limits import (
+    CAUSES_LEN_MAX,
     ENTRY_BYTES_MAX,
     MESSAGE_BYTES_MAX,
     PROFILE_BYTES_MAX,
@@ -15,6 +16,7 @@ from engine.stores.base import (
     Commit,
     Committed,
     Duplicate,
+    Erased,
     Gone,
     Loaded,
     Seen,
@@ -65,6 +67,10 @@ class Ledger(Protocol):
         """Read the session's last op, "" when there is none."""
         ...
 
+    def is_erased(self, workspace: str, visitor: str, now_ms: int) -> bool:
+        """Tell whether nothing is kept of a visitor now."""
+        ...
+
     def profile_version(self, workspace: str, visitor: str) -> int:
         """Read a profile's version, 0 = none."""
         ...
@@ -74,11 +80,11 @@ class Ledger(Protocol):
         ...
 
 
-Refusal = Literal["conflict", "capped"] | Duplicate | Seen | Gone | None
+Refusal = Literal["conflict", "capped"] | Duplicate | Erased | Seen | Gone | None
 
 
-def judge(commit: Commit, head: Head, ledger: Ledger) -> Refusal:
-    """Run the checks of `Store.commit` in their order; None = go on.
+def judge(commit: Commit, head: Head, ledger: Ledger, now_ms: int) -> Refusal:
+    """Run the checks of `Store.commit` in their order, at an instant; None = go on.
 
     "conflict" and "capped" stand for the answers that carry a `Loaded`, which the store adds.
     """
@@ -86,6 +92,8 @@ def judge(commit: Commit, head: Head, ledger: Ledger) -> Refusal:
     # An op that is repeated expects the version before its own, so the last op is read only then.
     if not is_current and head.version and ledger.last_op(commit.ref) == commit.op:
         return Duplicate(head.version, head.profile_version, head.first_offset, head.offset)
+    if ledger.is_erased(commit.ref.workspace, commit.ref.visitor, now_ms):
+        return Erased()
     if not is_current:
         return "conflict"
     if commit.expect_profile is not None:
@@ -175,6 +183,16 @@ def check_profile_size(profile: bytes) -> None:
     """
     if len(profile) > PROFILE_BYTES_MAX:
         raise LimitExceeded("PROFILE_BYTES_MAX", len(profile), PROFILE_BYTES_MAX)
+
+
+def check_room_for_causes(kept: int) -> None:
+    """Refuse more causes when too many wait in their partition.
+
+    Raises:
+        StoreUnavailable: what has no causes goes on.
+    """
+    if kept >= CAUSES_LEN_MAX:
+        raise StoreUnavailable("none", 1_000, "too many causes wait to be told")
 
 
 def is_recovered(head: Head, oldest: int, epoch: str | None, after: int) -> bool:

@@ -1,7 +1,7 @@
-"""Idempotency-Keys whose first use is still running, in memory; locks that have expired leave."""
+"""What is held for a time, in memory: Idempotency-Keys in use, and leases by name."""
 
 from engine.errors import StoreUnavailable
-from engine.limits import LOCKS_LEN_MAX
+from engine.limits import LEASES_LEN_MAX, LOCKS_LEN_MAX
 from engine.stores.base import Begun, InProgress, KeyReused
 
 
@@ -43,3 +43,38 @@ class Locks:
             if self._locks[first][1] > now_ms:
                 return
             del self._locks[first]
+
+
+class Leases:
+    """What `Store.lease` and `Store.release` promise, for a store within one process."""
+
+    def __init__(self) -> None:
+        """Start with no name taken."""
+        self._leases: dict[str, tuple[str, int]] = {}
+
+    def take(self, name: str, worker: str, now_ms: int, lease_ms: int) -> bool:
+        """See `Store.lease`.
+
+        Raises:
+            StoreUnavailable: too many names are taken.
+        """
+        held = self._leases.get(name)
+        if held is not None and held[0] != worker and held[1] > now_ms:
+            return False
+        if held is None and len(self._leases) >= LEASES_LEN_MAX:
+            self._forget_ended(now_ms)
+        if held is None and len(self._leases) >= LEASES_LEN_MAX:
+            raise StoreUnavailable("none", 1_000, "too many leases are taken")
+        self._leases[name] = (worker, now_ms + lease_ms)
+        return True
+
+    def release(self, name: str, worker: str) -> None:
+        """See `Store.release`."""
+        held = self._leases.get(name)
+        if held is not None and held[0] == worker:
+            del self._leases[name]
+
+    def _forget_ended(self, now_ms: int) -> None:
+        ended = [name for name, (_, until_ms) in self._leases.items() if until_ms <= now_ms]
+        for name in ended:
+            del self._leases[name]

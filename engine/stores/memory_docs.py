@@ -1,5 +1,7 @@
 """The documents of `memory:`, by workspace, kind and name."""
 
+from collections.abc import Set as AbstractSet
+
 from engine.stores.base import Doc, DocConflict, NamedDoc
 from engine.stores.memory_names import Names
 
@@ -11,6 +13,7 @@ class Docs:
         """Start empty."""
         self._docs: dict[tuple[str, str, str], tuple[int, bytes | None]] = {}
         self._names: dict[tuple[str, str], Names] = {}
+        self._changes: dict[tuple[str, str], int] = {}
 
     def get(self, workspace: str, kind: str, name: str) -> Doc | None:
         """See `Store.get_doc`."""
@@ -23,12 +26,17 @@ class Docs:
         if expect != (0 if kept is None else last):
             return DocConflict(self.get(*key))
         self._docs[key] = (last + 1, body)
+        self._changes[key[:2]] = self._changes.get(key[:2], 0) + 1
         names = self._names.setdefault(key[:2], Names())
         if body is None:
             names.discard(key[2])
         else:
             names.add(key[2])
         return last + 1
+
+    def changes(self, workspaces: AbstractSet[str]) -> dict[tuple[str, str], int]:
+        """See `Store.changes`."""
+        return {of: number for of, number in self._changes.items() if of[0] in workspaces}
 
     def below(
         self, workspace: str, kind: str, before: str | None, limit: int

@@ -9,6 +9,8 @@ from engine.stores.base import Entry
 _CHUNK_BYTES = 1 << 20
 _HEADER = Struct("<qqIII")
 NO_RECORD = -1
+# The slot of a record whose session was erased.
+_BLANK = 0xFFFFFFFF
 
 
 class MemoryJournal:
@@ -62,18 +64,30 @@ class MemoryJournal:
             yield Entry(number, at_ms, self._body(position, size))
             position = previous
 
-    def read(self, position: int) -> Entry:
-        """Read one entry that is kept."""
-        _, at_ms, number, _, size = self._header(position)
-        return Entry(number, at_ms, self._body(position, size))
+    def read(self, position: int, slot: int) -> Entry | None:
+        """Read an entry of a slot; None when it has left or was erased."""
+        if position < self.start:
+            return None
+        _, at_ms, number, of_slot, size = self._header(position)
+        return Entry(number, at_ms, self._body(position, size)) if of_slot == slot else None
+
+    def blank(self, position: int) -> None:
+        """Overwrite a session's entries, back from its newest record, with nothing."""
+        while position >= self.start:
+            chunk, place = self._locate(position)
+            position, at_ms, _, _, size = _HEADER.unpack_from(chunk, place)
+            begin = place + _HEADER.size
+            chunk[place:begin] = _HEADER.pack(NO_RECORD, at_ms, 0, _BLANK, size)
+            chunk[begin : begin + size] = bytes(size)
 
     def walk(self, end: int) -> Iterator[tuple[int, int, int]]:
-        """Yield (position, slot, at_ms) of all kept records before `end`, oldest first."""
+        """Yield (position, slot, at_ms) of all kept records before `end`, oldest first; not the erased."""
         position = self.start
         while position < end:
             position = max(position, self.start)
             _, at_ms, _, slot, size = self._header(position)
-            yield position, slot, at_ms
+            if slot != _BLANK:
+                yield position, slot, at_ms
             position += _HEADER.size + size
 
     def _locate(self, position: int) -> tuple[bytearray, int]:

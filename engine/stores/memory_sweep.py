@@ -15,6 +15,7 @@ def sweep(tables: Tables, retention: Retention, now_ms: int) -> Swept:
     others += _sweep_profiles(tables, now_ms - retention.profiles_ms)
     others += _sweep_counters(tables, utc_day(now_ms - retention.decisions_ms))
     others += _sweep_bookings(tables, now_ms - BOOKINGS_KEPT_MS)
+    others += _sweep_tombs(tables, now_ms)
     return Swept(sessions, entries, others, more=False)
 
 
@@ -86,6 +87,13 @@ def _sweep_bookings(tables: Tables, before_ms: int) -> int:
         if not taken:
             del tables.bookings[key]
     return count
+
+
+def _sweep_tombs(tables: Tables, now_ms: int) -> int:
+    old = [key for key, until_ms in tables.tombs.items() if until_ms <= now_ms]
+    for key in old:
+        del tables.tombs[key]
+    return len(old)
 
 
 def _is_over(record: Record, ended_before_ms: int) -> bool:

@@ -48,7 +48,7 @@ class Alias(msgspec.Struct, frozen=True, gc=False):
 class Tables:
     """All rows. `records` by slot keep swept sessions until the journal has forgotten them."""
 
-    def __init__(self, journal: MemoryJournal) -> None:
+    def __init__(self, journal: MemoryJournal, partitions: int) -> None:
         """Start empty."""
         self.journal = journal
         self.sessions: dict[str, dict[str, Record]] = {}
@@ -67,10 +67,12 @@ class Tables:
         self.docs = Docs()
         # Bookings of a place with the instants they were made, by (workspace, place).
         self.bookings: dict[tuple[str, str], dict[str, int]] = {}
-        # By id, in the order of keeping.
-        self.causes: dict[str, StoredCause] = {}
+        # By partition: by id, in the order of keeping.
+        self.causes: list[dict[str, StoredCause]] = [{} for _ in range(partitions)]
         # Numbers by name, by (workspace, day).
         self.counters: dict[tuple[str, str], dict[str, int]] = {}
+        # Erased visitors, and until when nothing is kept of them.
+        self.tombs: dict[tuple[str, str], int] = {}
 
     def session(self, ref: SessionRef) -> Record | None:
         """Find a session that has a commit and was not swept."""
@@ -110,6 +112,19 @@ class Tables:
         self.swept[record.workspace].pop(record.session, None)
         if record.session not in self.sessions.get(record.workspace, {}):
             self.names[record.workspace].discard(record.session)
+
+    def erase(self, record: Record) -> None:
+        """Remove a session, its journal and its place in lists."""
+        self.journal.blank(record.newest)
+        self.sessions.get(record.workspace, {}).pop(record.session, None)
+        self.swept.setdefault(record.workspace, {})
+        self.free(record)
+        # The slot may be taken next; what is left in it until then names nobody.
+        self.records[record.slot] = Record("", "", "", record.slot)
+
+    def is_erased(self, workspace: str, visitor: str, now_ms: int) -> bool:
+        """See `Ledger.is_erased`."""
+        return bool(self.tombs) and self.tombs.get((workspace, visitor), now_ms) > now_ms
 
     def last_op(self, ref: SessionRef) -> str:
         """See `Ledger.last_op`."""

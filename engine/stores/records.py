@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-Durability = Literal["D0", "D1", "D2"]
+Durability = Literal["D0", "D1", "D2", "D3"]
 
 
 class SessionRef(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
@@ -155,7 +155,11 @@ class Gone(msgspec.Struct, frozen=True, gc=False, tag=True):
     """The wake-up that fired is no longer wanted."""
 
 
-CommitAnswer = Committed | Duplicate | Conflict | Capped | Seen | Gone
+class Erased(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """The visitor was erased less than 24 h ago: nothing of them is kept."""
+
+
+CommitAnswer = Committed | Duplicate | Conflict | Capped | Seen | Gone | Erased
 
 
 class Begun(msgspec.Struct, frozen=True, gc=False, tag=True):
@@ -250,15 +254,106 @@ class History(msgspec.Struct, frozen=True):
 
 
 class Hint(msgspec.Struct, frozen=True, gc=False):
-    """A session that this worker is attached to has messages up to `offset`."""
+    """A session that this worker is attached to has messages up to `offset` of `epoch`.
+
+    With epoch "" nothing of it is kept any more: its visitor was erased.
+    """
 
     ref: SessionRef
     epoch: str
     offset: int
 
 
+class FeedHint(msgspec.Struct, frozen=True, gc=False):
+    """The feed of a workspace that this worker watches has events up to `offset`."""
+
+    workspace: str
+    offset: int
+
+
+class Passing(msgspec.Struct, frozen=True, gc=False):
+    """Something that another worker shows those who watch a workspace's feed now; kept nowhere."""
+
+    workspace: str
+    body: bytes
+
+
+class Whisper(msgspec.Struct, frozen=True, gc=False):
+    """Something that another worker tells the sockets of a session now; kept nowhere."""
+
+    ref: SessionRef
+    body: bytes
+
+
 class Lost(msgspec.Struct, frozen=True, gc=False):
-    """Hints may have been lost: look at all own sessions."""
+    """Hints may have been lost: look at all own sessions and feeds."""
+
+
+Heard = Hint | FeedHint | Passing | Whisper | Lost
+"""What `Store.hints` yields."""
+
+
+DeliveryStatus = Literal["pending", "delivered", "failed"]
+
+
+class Delivery(msgspec.Struct, frozen=True, gc=False):
+    """One webhook event on its way to one endpoint, or its record in the endpoint's log.
+
+    `id` is the same for the same cause, event and endpoint; `cause` is the id of the kept cause it came of,
+    "" of none. `event_id` is sent as `webhook-id`. `sequence` counts the events of a session, 0 = none.
+    `due_ms` is when it is tried (again), while `status` is "pending". `attempt` counts attempts made.
+    `http_status` 0 = no answer came. `ended_ms` is when the latest attempt ended, 0 = none was made.
+    """
+
+    id: str
+    cause: str
+    workspace: str
+    visitor: str
+    session: str
+    endpoint: str
+    event: str
+    event_id: str
+    body: bytes
+    created_ms: int
+    due_ms: int
+    sequence: int = 0
+    attempt: int = 0
+    status: DeliveryStatus = "pending"
+    http_status: int = 0
+    error: str = ""
+    duration_ms: int = 0
+    ended_ms: int = 0
+
+
+class DueDeliveries(msgspec.Struct, frozen=True):
+    """Claimed deliveries, earliest due first; `next_ms` and `now_ms` as in `Due`."""
+
+    now_ms: int
+    next_ms: int | None
+    deliveries: tuple[Delivery, ...]
+
+
+class Kept(msgspec.Struct, frozen=True, gc=False):
+    """One stored thing of a visitor, as `Store.export` yields it.
+
+    `name` tells it apart among its kind: a session id, a message id, an entry's number, a day and counter …
+    """
+
+    kind: Literal[
+        "profile",
+        "session",
+        "entry",
+        "message",
+        "decision",
+        "cause",
+        "delivery",
+        "alias",
+        "name",
+    ]
+    session: str
+    name: str
+    at_ms: int
+    body: bytes
 
 
 class VisitorRecord(msgspec.Struct, frozen=True, gc=False):
@@ -334,7 +429,10 @@ class Retention(msgspec.Struct, frozen=True, gc=False):
 
 
 class Health(msgspec.Struct, frozen=True, gc=False):
-    """How the store is: for /readyz and metrics. `queued` are operations that wait."""
+    """How the store is: for /readyz and metrics. `queued` are operations that wait.
+
+    `primaries_down` of several servers do not answer now; as long as one does, `ok` may be True.
+    """
 
     ok: bool
     reason: str
@@ -343,3 +441,4 @@ class Health(msgspec.Struct, frozen=True, gc=False):
     queued: int
     pending_wakeups: int
     sessions: int
+    primaries_down: int = 0

@@ -10,6 +10,7 @@ from engine.errors import StoreUnavailable
 from engine.limits import STORE_DEADLINE_MS, STORE_QUEUE_LEN_MAX
 from engine.stores.base import Committed, Due, Durability, SessionRef
 from engine.stores.hints import Hints
+from engine.stores.sqlite_db import Db, DbFile, open_db
 from engine.stores.sqlite_writer import Operation, Writer
 
 T = TypeVar("T")
@@ -18,6 +19,12 @@ _WATCH_S = STORE_DEADLINE_MS / 4_000
 
 class SqliteCalls:
     """The thread and what waits for it; on the loop it tells of wake-ups and messages as they are durable."""
+
+    partitions: int = 1
+    is_shared: bool = False
+
+    open_db: Callable[[Path], Db] = staticmethod(open_db)
+    """How a connection is made: a test gives one over a disk of its own."""
 
     def __init__(
         self,
@@ -32,9 +39,11 @@ class SqliteCalls:
             StoreRefused: the file or its folder cannot be used, or another process uses it.
         """
         self.durability: Durability = durability
-        self.on_earlier_wake: Callable[[int], None] | None = None
+        self.on_earlier_wake: Callable[[int, int], None] | None = None
+        self.on_work: Callable[[int], None] | None = None
         synchronous = "FULL" if durability == "D2" else "NORMAL"
-        self._writer = Writer(path, synchronous, clock, self._settle, heads_len_max)
+        file = DbFile(path, synchronous, self.open_db)
+        self._writer = Writer(file, clock, self._settle, heads_len_max)
         self._loop = asyncio.get_running_loop()
         self._hints = Hints()
         self._next_ms: int | None = None
@@ -44,6 +53,14 @@ class SqliteCalls:
         self._tick = 0
         self._closing: asyncio.Future[object] | None = None
         self._writer.start(self._loop)
+
+    def partition_of(self, workspace: str, visitor: str = "") -> int:
+        """See `Store.partition_of`."""
+        return 0
+
+    async def lineages(self) -> tuple[str, ...]:
+        """See `Store.lineages`."""
+        return ("",)
 
     async def now(self) -> int:
         """See `Store.now`."""
@@ -119,7 +136,7 @@ class SqliteCalls:
         if self._next_ms is None or wake_ms < self._next_ms:
             self._next_ms = wake_ms
             if self.on_earlier_wake is not None:
-                self.on_earlier_wake(wake_ms)
+                self.on_earlier_wake(0, wake_ms)
 
     def _announce(self, ref: SessionRef) -> None:
         """Hint those who listen; the head is read by the loop, as hints may be late but not wrong."""

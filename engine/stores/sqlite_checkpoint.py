@@ -1,7 +1,6 @@
 """Checkpoints of the SQLite file: tips of sessions, the write-ahead log, and what a start recovers."""
 
 import shutil
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from engine.limits import (
     WAL_PASSIVE_BYTES_MAX,
 )
 from engine.stores.head import decode_head
+from engine.stores.sqlite_db import Db
 from engine.stores.sqlite_heads import HeadMap
 
 _RECOVER_ROWS = 5_000
@@ -20,7 +20,7 @@ _WAL_IDLE_BYTES = 4 * 1024 * 1024
 _TIP_SQL = "UPDATE session SET tip = ?, due = ?, ended = ? WHERE num = ?"
 
 
-def recover(db: sqlite3.Connection) -> tuple[int, int]:
+def recover(db: Db) -> tuple[int, int]:
     """Bring tips up to the newest journal row; answer that row and its time, 0 for none."""
     (checkpoint,) = db.execute("SELECT value FROM meta WHERE key = 'checkpoint'").fetchone()
     last = checkpoint
@@ -45,7 +45,7 @@ def recover(db: sqlite3.Connection) -> tuple[int, int]:
     return last, at_ms
 
 
-def pending_wakeups(db: sqlite3.Connection) -> Iterator[tuple[int, int]]:
+def pending_wakeups(db: Db) -> Iterator[tuple[int, int]]:
     """Read (session, due) of every wake-up, by due time."""
     yield from db.execute("SELECT num, due FROM session WHERE due IS NOT NULL ORDER BY due")
 
@@ -53,7 +53,7 @@ def pending_wakeups(db: sqlite3.Connection) -> Iterator[tuple[int, int]]:
 class Checkpoints:
     """Keeps recovery short and the write-ahead log small, a slice at a time between batches."""
 
-    def __init__(self, db: sqlite3.Connection, path: Path, heads: HeadMap, checkpoint: int) -> None:
+    def __init__(self, db: Db, path: Path, heads: HeadMap, checkpoint: int) -> None:
         """Go on after `checkpoint`, the journal row up to which the file's tips are right."""
         self.row = checkpoint
         self._db = db
@@ -99,6 +99,11 @@ class Checkpoints:
         self._wal_bytes = 0
         if self._wal.stat().st_size > WAL_BYTES_MAX:
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def empty_wal(self) -> None:
+        """Copy the write-ahead log into the file and cut it off: nothing that was removed stays in it."""
+        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        self._wal_bytes = 0
 
     def has_room(self) -> bool:
         """Tell whether the disk has enough free for writes."""

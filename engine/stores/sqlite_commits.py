@@ -1,8 +1,8 @@
 """A batch of commits on the thread that owns the SQLite file: check, collect rows, write, or undo."""
 
-import sqlite3
 from collections.abc import Callable, Sequence
 
+from engine.limits import ERASED_KEPT_MS, ERASED_LATELY_MS
 from engine.stores.base import (
     Capped,
     Commit,
@@ -22,6 +22,8 @@ from engine.stores.head import (
     judge,
     loaded,
 )
+from engine.stores.partitions import digest_of
+from engine.stores.sqlite_db import Db
 from engine.stores.sqlite_heads import HeadMap
 from engine.stores.sqlite_rows import Rows
 
@@ -36,9 +38,7 @@ class Commits:
     It is the `Ledger` of `judge`: the batch's own changes are laid over what the file says.
     """
 
-    def __init__(
-        self, db: sqlite3.Connection, heads: HeadMap, next_row: int, next_num: int
-    ) -> None:
+    def __init__(self, db: Db, heads: HeadMap, next_row: int, next_num: int) -> None:
         """Go on after the newest journal row and session of the file."""
         self.db = db
         self.heads = heads
@@ -46,6 +46,8 @@ class Commits:
         self.next_num = next_num
         self._profile_versions: dict[tuple[str, str], int] = {}
         self._bytes_written = 0
+        # Digests of erased visitors, and until when nothing is kept of them.
+        self.tombs: dict[bytes, int] = dict(db.execute("SELECT key, until FROM tomb").fetchall())
         (self.causes_kept,) = db.execute("SELECT count(*) FROM cause").fetchone()
         self._begin()
 
@@ -68,6 +70,8 @@ class Commits:
             self._undo()
             raise
         self.causes_kept += self._causes_more
+        for call in self._then:
+            call()
         for slot, _, _, _, due_ms in self._changed:
             if due_ms is None:
                 self.heads.wheel.disarm(slot)
@@ -157,6 +161,17 @@ class Commits:
             self._profile_versions[workspace, visitor] = version
         return version
 
+    def is_erased(self, workspace: str, visitor: str, now_ms: int) -> bool:
+        """See `Ledger.is_erased`."""
+        if not self.tombs:
+            return False
+        return self.tombs.get(digest_of(workspace, visitor), now_ms) > now_ms
+
+    def has_erased_lately(self, now_ms: int) -> bool:
+        """Tell whether a visitor was erased so lately that bytes of theirs may stand beside the rows."""
+        since_ms = now_ms + ERASED_KEPT_MS - ERASED_LATELY_MS
+        return any(until_ms > since_ms for until_ms in self.tombs.values())
+
     def known(self, ref: SessionRef, ids: tuple[int, ...]) -> tuple[int, ...]:
         """See `Ledger.known`."""
         return tuple(event for event in ids if self._is_known(ref, event))
@@ -165,17 +180,34 @@ class Commits:
         """Let a profile's version be read from the file again."""
         self._profile_versions.pop((workspace, visitor), None)
 
-    def keep_causes(self, causes: Sequence[StoredCause]) -> None:
+    def keep_causes(self, causes: Sequence[StoredCause], now_ms: int) -> None:
         """Keep causes within the transaction of a batch, outside its commits."""
-        if causes:
+        if kept := self._not_erased(causes, now_ms):
             rows = Rows()
-            rows.add_causes(causes)
+            rows.add_causes(kept)
             self._causes_more += rows.write_causes(self.db)
 
     def settle_causes(self, ids: Sequence[str]) -> None:
         """Forget causes within the transaction of a batch."""
         gone = self.db.executemany("DELETE FROM cause WHERE id = ?", [(name,) for name in ids])
         self._causes_more -= gone.rowcount
+
+    def forget_causes(self, workspace: str, visitor: str) -> int:
+        """Forget the causes of a visitor within the transaction of a batch, and count them."""
+        sql = "DELETE FROM cause WHERE ws = ? AND visitor = ?"
+        gone = self.db.execute(sql, (workspace, visitor)).rowcount
+        self._causes_more -= gone
+        return gone
+
+    def forget_tombs(self, now_ms: int) -> None:
+        """Forget in memory which visitors were erased long ago."""
+        old = [key for key, until_ms in self.tombs.items() if until_ms <= now_ms]
+        for key in old:
+            del self.tombs[key]
+
+    def then(self, call: Callable[[], object]) -> None:
+        """Do something once the batch is durable; nothing when it fails."""
+        self._then.append(call)
 
     def note_written(self, count: int) -> None:
         """Reckon with the bytes of a body written outside commits."""
@@ -196,6 +228,12 @@ class Commits:
         self._seen: set[tuple[str, str, int]] = set()
         self._count = 0
         self._causes_more = 0
+        self._then: list[Callable[[], object]] = []
+
+    def _not_erased(self, causes: Sequence[StoredCause], now_ms: int) -> Sequence[StoredCause]:
+        if not self.tombs:
+            return causes
+        return [c for c in causes if not self.is_erased(c.workspace, c.visitor, now_ms)]
 
     def _accept(self, commit: Commit, now_ms: int) -> CommitAnswer:
         place = self._count
@@ -203,7 +241,7 @@ class Commits:
         ref = commit.ref
         slot = self.find(ref.workspace, ref.session)
         head = NO_HEAD if slot is None else decode_head(self.heads.heads[slot])
-        refusal = judge(commit, head, self)
+        refusal = judge(commit, head, self, now_ms)
         if refusal is None:
             after = advance(commit, head, now_ms)
             self._collect(commit, slot, head, after, now_ms)
@@ -248,7 +286,7 @@ class Commits:
         if commit.seen or commit.ids or commit.decisions:
             self._collect_ids(num, commit, after, now_ms)
         if commit.causes:
-            rows.add_causes(commit.causes)
+            rows.add_causes(self._not_erased(commit.causes, now_ms))
         if commit.counts:
             rows.add_counts(ref.workspace, commit.counts)
 

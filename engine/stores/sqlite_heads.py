@@ -85,6 +85,13 @@ class HeadMap:
         if self.wheel.due(slot) is None:
             self._free.append(slot)
 
+    def drop(self, workspace: str, session: str) -> None:
+        """Forget a session that is gone for good, and its wake-up."""
+        slot = self.slot(workspace, session)
+        if slot is not None:
+            self.wheel.disarm(slot)
+            self.cool(slot)
+
     def mark(self, slot: int) -> None:
         """Note that the file's tip of a session is no longer the newest."""
         if not self._is_dirty[slot]:

@@ -12,6 +12,7 @@ from engine.limits import (
     HISTORY_ROWS_MAX,
     JOURNAL_ROWS_MAX,
 )
+from engine.stores import sqlite_custody as custody
 from engine.stores import sqlite_reads as reads
 from engine.stores import sqlite_tables as tables
 from engine.stores.base import (
@@ -23,24 +24,22 @@ from engine.stores.base import (
     Due,
     Entry,
     Health,
-    Hint,
+    Heard,
     History,
+    Kept,
     Loaded,
-    Lost,
     Retention,
     SessionRef,
     Swept,
 )
 from engine.stores.head import check_sizes
-from engine.stores.sqlite_sweep import sweep
+from engine.stores.sqlite_sweep import clear_files, sweep
 from engine.stores.sqlite_workspace import SqliteWorkspace
 from engine.stores.sqlite_writer import Operation
 
 
 class SqliteStore(SqliteWorkspace):
     """The contract of `Store` over one SQLite file; D2 syncs the disk at every batch, D1 does not."""
-
-    partitions = 1
 
     def __init__(
         self,
@@ -75,6 +74,11 @@ class SqliteStore(SqliteWorkspace):
         """See `Store.load`."""
         return await self._read(lambda writer: writer.commits.load(ref))
 
+    async def confirm(self, ref: SessionRef, version: int) -> bool:
+        """See `Store.confirm`; a batch is on the disk before anything of it is shown."""
+        _, head = await self._read(lambda writer: writer.commits.head(ref))
+        return head.version >= version
+
     async def commit(self, commit: Commit) -> CommitAnswer:
         """See `Store.commit`."""
         check_sizes(commit)
@@ -94,11 +98,11 @@ class SqliteStore(SqliteWorkspace):
         """See `Store.history`."""
         return await self._read(lambda w: reads.history(w.commits, ref, epoch, after, limit))
 
-    async def attach(self, ref: SessionRef, worker: str, conn: int) -> tuple[str, int]:
+    async def attach(self, ref: SessionRef, worker: str, conn: int) -> tuple[str, int, int]:
         """See `Store.attach`."""
         self._hints.attach(ref, worker, conn)
         _, head = await self._read(lambda writer: writer.commits.head(ref))
-        return head.epoch, head.offset
+        return head.epoch, head.offset, self._hints.count(ref)
 
     async def detach(self, ref: SessionRef, worker: str, conn: int) -> None:
         """See `Store.detach`."""
@@ -106,11 +110,17 @@ class SqliteStore(SqliteWorkspace):
 
     async def presence(self, refs: Sequence[SessionRef]) -> list[int]:
         """See `Store.presence`."""
-        return [self._hints.count(ref) for ref in refs]
+        gone = self._workers.gone(self._writer.tick())
+        return [self._hints.count(ref, gone) for ref in refs]
 
-    def hints(self, worker: str) -> AsyncIterator[Hint | Lost]:
+    def hints(self, worker: str) -> AsyncIterator[Heard]:
         """See `Store.hints`."""
         return self._hints.listen(worker)
+
+    async def whisper(self, ref: SessionRef, body: bytes) -> bool:
+        """See `Store.whisper`; within one process there is no other worker."""
+        self._check_open()
+        return False
 
     async def resolve(
         self, alias: str, fresh: SessionRef, *, ended: str | None = None
@@ -172,10 +182,46 @@ class SqliteStore(SqliteWorkspace):
         more = str(page[-1][0]) if len(found) > limit else None
         return DecisionPage(tuple(decision for _, decision in page), more)
 
+    async def erase(self, workspace: str, visitor: str) -> bool:
+        """See `Store.erase`."""
+        # From here on no commit of the visitor is accepted, so the rest may go slice by slice.
+        await self._write(lambda writer: custody.bury(writer, workspace, visitor))
+        found = False
+        for session in await self._read(lambda w: custody.sessions(w.db, workspace, visitor)):
+            await self._erase_session(workspace, session)
+            self._hints.announce(SessionRef(workspace, visitor, session), "", 0)
+            found = True
+        for numbers in (await self._decisions_of(workspace, visitor)).values():
+            await self._erase_decisions(numbers)
+            found = True
+        count = await self._write(lambda w: custody.erase_rest(w, workspace, visitor))
+        await self._read(lambda writer: writer.checkpoints.empty_wal())
+        return found or count > 0
+
+    async def export(self, workspace: str, visitor: str) -> AsyncIterator[Kept]:
+        """See `Store.export`."""
+        for kept in await self._read(lambda w: custody.profile_of(w.db, workspace, visitor)):
+            yield kept
+        decided = await self._decisions_of(workspace, visitor)
+        aliases = await self._read(lambda w: custody.aliases(w.db, workspace, visitor))
+        sessions = await self._read(lambda w: custody.sessions(w.db, workspace, visitor))
+        of_aliases = [session for session, _, _ in aliases]
+        for session in sorted({*sessions, *decided, *of_aliases}):
+            for kept in await self._kept_session(workspace, session, decided.get(session, [])):
+                yield kept
+            for name, at_ms in [(a, at_ms) for of_one, a, at_ms in aliases if of_one == session]:
+                yield Kept("alias", session, name, at_ms, b"")
+        for kept in await self._read(lambda w: custody.waiting_of(w.db, workspace, visitor)):
+            yield kept
+
     async def sweep(self, now_ms: int) -> Swept:
         """See `Store.sweep`."""
         self._rates.sweep(now_ms)
-        return await self._write(lambda w: sweep(w.commits, w.checkpoints, self._retention, now_ms))
+        swept = await self._write(
+            lambda w: sweep(w.commits, w.checkpoints, self._retention, now_ms)
+        )
+        await self._read(clear_files)
+        return swept
 
     async def health(self) -> Health:
         """See `Store.health`."""
@@ -196,6 +242,31 @@ class SqliteStore(SqliteWorkspace):
         return await self._read(
             lambda writer: reads.decisions_before(writer.db, workspace, wanted, end, limit)
         )
+
+    async def _decisions_of(self, workspace: str, visitor: str) -> dict[str, list[int]]:
+        """Find the numbers of a visitor's decisions by session, a slice at a time."""
+        first, end = await self._read(lambda writer: reads.decision_span(writer.db))
+        found: dict[str, list[int]] = {}
+        while first < end:
+            for number, session in await self._decisions_from(workspace, visitor, first, end):
+                found.setdefault(session, []).append(number)
+            first += custody.DECISIONS_SLICE
+        return found
+
+    async def _decisions_from(
+        self, workspace: str, visitor: str, first: int, end: int
+    ) -> list[tuple[int, str]]:
+        end = min(end, first + custody.DECISIONS_SLICE)
+        return await self._read(lambda w: custody.decisions(w.db, workspace, visitor, first, end))
+
+    async def _erase_session(self, workspace: str, session: str) -> None:
+        await self._write(lambda writer: custody.erase_session(writer, workspace, session))
+
+    async def _erase_decisions(self, numbers: list[int]) -> None:
+        await self._write(lambda writer: custody.erase_decisions(writer.db, numbers))
+
+    async def _kept_session(self, workspace: str, session: str, numbers: list[int]) -> list[Kept]:
+        return await self._read(lambda w: custody.session_of(w, workspace, session, numbers))
 
     async def _scan_rows(self, first: int, end: int) -> list[tuple[int, int]]:
         return await self._read(lambda writer: reads.scan_rows(writer.db, first, end))

@@ -1,7 +1,5 @@
 """Reads of the SQLite store, each short, run by its thread between batches."""
 
-import sqlite3
-
 from engine.limits import HISTORY_ROWS_MAX, JOURNAL_ROWS_MAX, SESSIONS_ROWS_MAX
 from engine.stores.base import (
     DecisionFilter,
@@ -15,6 +13,7 @@ from engine.stores.base import (
 )
 from engine.stores.head import decode_head, is_recovered
 from engine.stores.sqlite_commits import Commits
+from engine.stores.sqlite_db import Db
 
 DECISIONS_SLICE = 2_000
 _SCAN_ROWS = 2_000
@@ -81,7 +80,7 @@ def history(
     return History(head.epoch, head.offset, recovered, tuple(StoredMessage(*row) for row in found))
 
 
-def find_alias(db: sqlite3.Connection, workspace: str, alias: str) -> SessionRef | None:
+def find_alias(db: Db, workspace: str, alias: str) -> SessionRef | None:
     """See `Store.find_alias`."""
     found = db.execute(
         "SELECT visitor, session FROM alias WHERE ws = ? AND alias = ?", (workspace, alias)
@@ -89,7 +88,7 @@ def find_alias(db: sqlite3.Connection, workspace: str, alias: str) -> SessionRef
     return None if found is None else SessionRef(workspace, *found)
 
 
-def find(db: sqlite3.Connection, workspace: str, name: str) -> SessionRef | None:
+def find(db: Db, workspace: str, name: str) -> SessionRef | None:
     """See `Store.find`."""
     found = db.execute(
         "SELECT visitor, id FROM session WHERE ws = ?1 AND id = ?2 AND swept = 0 UNION ALL "
@@ -100,9 +99,7 @@ def find(db: sqlite3.Connection, workspace: str, name: str) -> SessionRef | None
     return None if found is None else SessionRef(workspace, *found)
 
 
-def list_sessions(
-    db: sqlite3.Connection, workspace: str, before: str | None, limit: int
-) -> tuple[SessionRef, ...]:
+def list_sessions(db: Db, workspace: str, before: str | None, limit: int) -> tuple[SessionRef, ...]:
     """See `Store.list_sessions`."""
     found = db.execute(
         "SELECT visitor, id FROM session WHERE ws = ?1 AND (?2 IS NULL OR id < ?2) "
@@ -126,12 +123,12 @@ def journal(commits: Commits, ref: SessionRef, after: int, limit: int) -> list[E
     ]
 
 
-def rows_between(db: sqlite3.Connection, since_ms: int, until_ms: int) -> tuple[int, int]:
+def rows_between(db: Db, since_ms: int, until_ms: int) -> tuple[int, int]:
     """Find the journal rows [first, end) of an interval of time; times rise with row numbers."""
     return _first_row_at(db, since_ms), _first_row_at(db, until_ms)
 
 
-def scan_rows(db: sqlite3.Connection, first: int, end: int) -> list[tuple[int, int]]:
+def scan_rows(db: Db, first: int, end: int) -> list[tuple[int, int]]:
     """Read (row, session) of the next slice of [first, end)."""
     return db.execute(
         "SELECT id, session FROM journal WHERE id >= ? AND id < ? ORDER BY id LIMIT ?",
@@ -140,7 +137,7 @@ def scan_rows(db: sqlite3.Connection, first: int, end: int) -> list[tuple[int, i
 
 
 def scan_session(
-    db: sqlite3.Connection, workspace: str, num: int, rows: list[int]
+    db: Db, workspace: str, num: int, rows: list[int]
 ) -> tuple[SessionRef, list[Entry]] | None:
     """Read a session's entries in these rows; None when it is of another workspace or gone."""
     found = db.execute("SELECT visitor, id FROM session WHERE num = ? AND ws = ?", (num, workspace))
@@ -155,7 +152,7 @@ def scan_session(
     return (SessionRef(workspace, *session), entries) if entries else None
 
 
-def decision_span(db: sqlite3.Connection) -> tuple[int, int]:
+def decision_span(db: Db) -> tuple[int, int]:
     """Find the numbers [first, end) of all listed decisions."""
     sql = "SELECT ifnull(min(seq), 0), ifnull(max(seq), -1) + 1 FROM decision"
     first, end = db.execute(sql).fetchone()
@@ -163,7 +160,7 @@ def decision_span(db: sqlite3.Connection) -> tuple[int, int]:
 
 
 def decisions_before(
-    db: sqlite3.Connection, workspace: str, wanted: DecisionFilter, end: int, limit: int
+    db: Db, workspace: str, wanted: DecisionFilter, end: int, limit: int
 ) -> list[tuple[int, DecisionFound]]:
     """Read (number, decision) of those wanted among the `DECISIONS_SLICE` numbers before `end`."""
     tests = ["ws = ?", "seq < ?", "seq >= ?"]
@@ -188,14 +185,14 @@ def decisions_before(
     ]
 
 
-def _entry(db: sqlite3.Connection, number: int, row: int) -> Entry:
+def _entry(db: Db, number: int, row: int) -> Entry:
     at_ms, body = db.execute("SELECT at, entry FROM journal WHERE id = ?", (row,)).fetchone()
     return Entry(number, at_ms, body)
 
 
-def _first_row_at(db: sqlite3.Connection, at_ms: int) -> int:
+def _first_row_at(db: Db, at_ms: int) -> int:
     low, high = db.execute(
-        "SELECT ifnull(min(id), 0), ifnull(max(id), 0) + 1 FROM journal"
+        "SELECT ifnull(min(id), 0), ifnull(max(id), -1) + 1 FROM journal"
     ).fetchone()
     while low < high:
         middle = (low + high) // 2

@@ -1,11 +1,11 @@
 """The rows that a batch of commits adds to the SQLite file, and how they are written in one step."""
 
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from engine.limits import BATCH_LEN_MAX, MESSAGES_KEPT_MAX
 from engine.stores.base import Count, StoredCause
+from engine.stores.sqlite_db import Db
 
 _COLUMNS = 8
 _PAGE_BYTES = 4_096
@@ -38,12 +38,12 @@ class Rows:
     counts: dict[tuple[str, str, str], int] = field(default_factory=dict)
     is_append_only: bool = True
 
-    def write_journal(self, db: sqlite3.Connection) -> None:
+    def write_journal(self, db: Db) -> None:
         """Write the journal rows with one statement."""
         if self.journal:
             db.execute(_JOURNAL[len(self.journal) // _COLUMNS - 1], self.journal)
 
-    def write_others(self, db: sqlite3.Connection) -> None:
+    def write_others(self, db: Db) -> None:
         """Write all other rows, within a transaction that the caller began."""
         for statement, rows in (
             (
@@ -87,7 +87,7 @@ class Rows:
                 [(*key, number) for key, number in self.counts.items()],
             )
 
-    def write_causes(self, db: sqlite3.Connection) -> int:
+    def write_causes(self, db: Db) -> int:
         """Write the causes that are not kept yet, within such a transaction, and count them."""
         return db.executemany(
             "INSERT INTO cause(id, ws, visitor, body) VALUES(?,?,?,?) ON CONFLICT DO NOTHING",

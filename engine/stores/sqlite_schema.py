@@ -6,9 +6,11 @@ import sys
 from pathlib import Path
 
 from engine.errors import StoreRefused
+from engine.stores.sqlite_db import Db, DbFile
 
 # 1: sessions, profiles, messages, decisions, documents. 2: also causes, counters, bookings.
-LAYOUT = 2
+# 3: also deliveries, erased visitors; sessions and aliases are found by visitor.
+LAYOUT = 3
 
 # A commit appends to `journal` and touches no index of it. `session.tip` and `session.due` follow at
 # checkpoints; `meta.checkpoint` is the journal row up to which they are right.
@@ -63,30 +65,40 @@ CREATE INDEX IF NOT EXISTS counter_day ON counter(day);
 CREATE TABLE IF NOT EXISTS booking(
   ws TEXT, place TEXT, id TEXT, at INTEGER NOT NULL, PRIMARY KEY(ws, place, id)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS booking_at ON booking(at);
+CREATE INDEX IF NOT EXISTS session_visitor ON session(ws, visitor);
+CREATE INDEX IF NOT EXISTS alias_visitor ON alias(ws, visitor);
+CREATE TABLE IF NOT EXISTS delivery(
+  num INTEGER PRIMARY KEY, ws TEXT NOT NULL, endpoint TEXT NOT NULL, id TEXT NOT NULL,
+  visitor TEXT NOT NULL, created INTEGER NOT NULL, status TEXT NOT NULL, falls INTEGER,
+  body BLOB NOT NULL);
+CREATE UNIQUE INDEX IF NOT EXISTS delivery_id ON delivery(ws, endpoint, id);
+CREATE INDEX IF NOT EXISTS delivery_log ON delivery(ws, endpoint, created, id);
+CREATE INDEX IF NOT EXISTS delivery_settled ON delivery(ws, endpoint, created, id) WHERE falls IS NULL;
+CREATE INDEX IF NOT EXISTS delivery_falls ON delivery(falls, id) WHERE falls IS NOT NULL;
+CREATE INDEX IF NOT EXISTS delivery_created ON delivery(created) WHERE falls IS NULL;
+CREATE TABLE IF NOT EXISTS tomb(key BLOB PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID;
 """
 
 
-def connect(path: Path, synchronous: str) -> sqlite3.Connection:
+def connect(file: DbFile) -> Db:
     """Open the file for this process alone and bring its tables up to date.
 
-    Commits are as durable as `synchronous` ("FULL" or "NORMAL") says. The connection may be used by
-    another thread than the caller's, by one at a time.
+    The connection may be used by another thread than the caller's, by one at a time.
 
     Raises:
         StoreRefused: the folder or file cannot be used, is no store of ours, or is in use.
     """
+    path = file.path
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreRefused(f"{path.parent} cannot be made: {error.strerror}") from error
     try:
-        db = sqlite3.connect(
-            path, timeout=0, isolation_level=None, check_same_thread=False, cached_statements=256
-        )
+        db = file.open(path)
     except sqlite3.Error as error:
         raise StoreRefused(f"{path} cannot be opened: {error}") from error
     try:
-        _settle(db, synchronous)
+        _settle(db, file.synchronous)
         _check_layout(db, path)
     except sqlite3.Error as error:
         db.close()
@@ -98,13 +110,13 @@ def connect(path: Path, synchronous: str) -> sqlite3.Connection:
     return db
 
 
-def release(db: sqlite3.Connection, path: Path) -> None:
+def release(db: Db, path: Path) -> None:
     """Close the connection and say that nobody uses the file."""
     db.close()
     _owner_file(path).unlink(missing_ok=True)
 
 
-def _settle(db: sqlite3.Connection, synchronous: str) -> None:
+def _settle(db: Db, synchronous: str) -> None:
     # Exclusive before WAL: SQLite then needs no shared memory, and a second process fails at once.
     for pragma in (
         "locking_mode=EXCLUSIVE",
@@ -126,7 +138,7 @@ def _settle(db: sqlite3.Connection, synchronous: str) -> None:
     db.execute("COMMIT")
 
 
-def _check_layout(db: sqlite3.Connection, path: Path) -> None:
+def _check_layout(db: Db, path: Path) -> None:
     """Make the tables that are missing: a file of an older layout lacks some and is right otherwise."""
     found = db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
     if found and ("meta",) not in found:

@@ -1,13 +1,13 @@
 """Retention of the SQLite file: one slice a call, within a batch's transaction."""
 
-import sqlite3
-
-from engine.limits import ALIAS_KEPT_MS, BOOKINGS_KEPT_MS, SEEN_KEPT_MS
+from engine.limits import ALIAS_KEPT_MS, BOOKINGS_KEPT_MS, DELIVERIES_KEPT_MS, SEEN_KEPT_MS
 from engine.stores.base import Retention, Swept
 from engine.stores.days import utc_day
 from engine.stores.head import NO_DUE_MS, decode_head
 from engine.stores.sqlite_checkpoint import Checkpoints
 from engine.stores.sqlite_commits import Commits
+from engine.stores.sqlite_db import Db
+from engine.stores.sqlite_writer import Writer
 
 _SLICE = 500
 
@@ -25,10 +25,19 @@ def sweep(commits: Commits, checkpoints: Checkpoints, retention: Retention, now_
         ("alias", _ALIAS_IS_OLD, now_ms - ALIAS_KEPT_MS),
         ("counter", "day < ?", utc_day(now_ms - retention.decisions_ms)),
         ("booking", "at <= ?", now_ms - BOOKINGS_KEPT_MS),
+        ("delivery", "falls IS NULL AND created <= ?", now_ms - DELIVERIES_KEPT_MS),
+        ("tomb", "until <= ?", now_ms),
     ):
         others = max(others, _sweep_table(commits, table, test, before))
+    commits.forget_tombs(now_ms)
     more = max(sessions, states, entries, others) >= _SLICE
     return Swept(sessions, entries, others, more)
+
+
+def clear_files(writer: Writer) -> None:
+    """Let nothing that was removed stay in the write-ahead log, soon after an erasure."""
+    if writer.commits.has_erased_lately(writer.tick()):
+        writer.checkpoints.empty_wal()
 
 
 _ALIAS_IS_OLD = (
@@ -44,6 +53,8 @@ _KEYS = {
     "alias": "ws, alias",
     "counter": "ws, day, name",
     "booking": "ws, place, id",
+    "delivery": "num",
+    "tomb": "key",
 }
 
 
@@ -132,11 +143,11 @@ def _sweep_journal(commits: Commits, checkpoint: int, before_ms: int) -> int:
     return len(old)
 
 
-def _hand(db: sqlite3.Connection, name: str) -> int:
+def _hand(db: Db, name: str) -> int:
     """Read how far a sweep over the journal has come."""
     found = db.execute("SELECT value FROM meta WHERE key = ?", (name,)).fetchone()
     return 0 if found is None else int(found[0])
 
 
-def _move_hand(db: sqlite3.Connection, name: str, row: int) -> None:
+def _move_hand(db: Db, name: str, row: int) -> None:
     db.execute("INSERT OR REPLACE INTO meta VALUES(?, ?)", (name, row))

@@ -1,11 +1,12 @@
 """What the SQLite file keeps of a workspace besides its sessions; run by its thread, writes in a batch."""
 
-import sqlite3
 from collections.abc import Sequence
 
 from engine.limits import ANSWER_BYTES_MAX, CAUSES_ROWS_MAX, DOCS_ROWS_MAX, IDEMPOTENCY_KEPT_MS
+from engine.stores import sqlite_deliveries as sent
 from engine.stores.base import (
     Begun,
+    Delivery,
     Doc,
     DocConflict,
     InProgress,
@@ -17,7 +18,7 @@ from engine.stores.base import (
     VisitorRecord,
 )
 from engine.stores.locks import Locks
-from engine.stores.sqlite_commits import Commits
+from engine.stores.sqlite_db import Db
 from engine.stores.sqlite_reads import find_alias
 from engine.stores.sqlite_writer import Writer
 
@@ -25,7 +26,7 @@ from engine.stores.sqlite_writer import Writer
 _LAST = "\U0010ffff"
 
 
-def visitor(db: sqlite3.Connection, workspace: str, name: str) -> VisitorRecord | None:
+def visitor(db: Db, workspace: str, name: str) -> VisitorRecord | None:
     """See `Store.visitor`."""
     found = db.execute(
         "SELECT version, body FROM profile WHERE ws = ? AND visitor = ?", (workspace, name)
@@ -37,6 +38,8 @@ def put_profile(
     writer: Writer, key: tuple[str, str], profile: bytes, expect: int
 ) -> int | VisitorRecord | None:
     """See `Store.put_profile`."""
+    if writer.commits.is_erased(*key, writer.tick()):
+        return None
     found = visitor(writer.db, *key)
     if expect != (0 if found is None else found.version):
         return found
@@ -54,6 +57,8 @@ def resolve(writer: Writer, alias: str, fresh: SessionRef, ended: str | None) ->
     found = find_alias(writer.db, fresh.workspace, alias)
     if found is not None and found.session != ended:
         return found
+    if writer.commits.is_erased(fresh.workspace, fresh.visitor, writer.tick()):
+        return fresh
     writer.db.execute(
         "INSERT OR REPLACE INTO alias VALUES(?,?,?,?,?)",
         (fresh.workspace, alias, fresh.visitor, fresh.session, writer.tick()),
@@ -61,31 +66,38 @@ def resolve(writer: Writer, alias: str, fresh: SessionRef, ended: str | None) ->
     return fresh
 
 
-def get_doc(db: sqlite3.Connection, key: tuple[str, str, str]) -> Doc | None:
+def get_doc(db: Db, key: tuple[str, str, str]) -> Doc | None:
     """See `Store.get_doc`."""
     version, body = _doc_row(db, key)
     return None if body is None else Doc(version, body)
 
 
 def put_doc(
-    commits: Commits,
+    writer: Writer,
     key: tuple[str, str, str],
     body: bytes | None,
     expect: int,
     causes: tuple[StoredCause, ...],
 ) -> int | DocConflict:
     """See `Store.put_doc`."""
+    commits = writer.commits
     last, kept = _doc_row(commits.db, key)
     if expect != (0 if kept is None else last):
         return DocConflict(get_doc(commits.db, key))
     commits.db.execute("INSERT OR REPLACE INTO doc VALUES(?,?,?,?,?)", (*key, last + 1, body))
-    commits.keep_causes(causes)
+    commits.keep_causes(causes, writer.tick())
     commits.note_written(len(body or b""))
     return last + 1
 
 
+def changes(db: Db, workspace: str) -> list[tuple[tuple[str, str], int]]:
+    """See `Store.changes`: a document's version counts its writes and removals."""
+    sql = "SELECT kind, sum(version) FROM doc WHERE ws = ? GROUP BY kind"
+    return [((workspace, kind), number) for kind, number in db.execute(sql, (workspace,))]
+
+
 def list_docs(
-    db: sqlite3.Connection, workspace: str, kind: str, before: str | None, limit: int
+    db: Db, workspace: str, kind: str, before: str | None, limit: int
 ) -> tuple[NamedDoc, ...]:
     """See `Store.list_docs`."""
     found = db.execute(
@@ -108,12 +120,12 @@ def book(writer: Writer, key: tuple[str, str, str], capacity: int) -> bool:
     return True
 
 
-def unbook(db: sqlite3.Connection, key: tuple[str, str, str]) -> bool:
+def unbook(db: Db, key: tuple[str, str, str]) -> bool:
     """See `Store.unbook`."""
     return db.execute("DELETE FROM booking WHERE (ws, place, id) = (?,?,?)", key).rowcount > 0
 
 
-def booked(db: sqlite3.Connection, workspace: str, first: str, last: str) -> dict[str, int]:
+def booked(db: Db, workspace: str, first: str, last: str) -> dict[str, int]:
     """See `Store.booked`."""
     sql = (
         "SELECT place, count(*) FROM booking WHERE ws = ? AND place BETWEEN ? AND ? GROUP BY place"
@@ -121,7 +133,7 @@ def booked(db: sqlite3.Connection, workspace: str, first: str, last: str) -> dic
     return dict(db.execute(sql, (workspace, first, last)).fetchall())
 
 
-def take_causes(db: sqlite3.Connection, limit: int) -> list[StoredCause]:
+def take_causes(db: Db, limit: int) -> list[StoredCause]:
     """See `Store.take_causes`."""
     found = db.execute(
         "SELECT id, ws, visitor, body FROM cause ORDER BY seq LIMIT ?",
@@ -130,9 +142,13 @@ def take_causes(db: sqlite3.Connection, limit: int) -> list[StoredCause]:
     return [StoredCause(*row) for row in found]
 
 
-def counts(
-    db: sqlite3.Connection, workspace: str, days: Sequence[str], prefix: str
-) -> list[tuple[str, int]]:
+def settle_causes(writer: Writer, ids: Sequence[str], deliveries: Sequence[Delivery]) -> None:
+    """See `Store.settle_causes`."""
+    sent.add(writer, deliveries)
+    writer.commits.settle_causes(ids)
+
+
+def counts(db: Db, workspace: str, days: Sequence[str], prefix: str) -> list[tuple[str, int]]:
     """Sum the counters of a few days; see `Store.counts`."""
     marks = ",".join("?" * len(days))
     sql = (
@@ -172,7 +188,7 @@ def is_kept(answer: tuple[int, bytes]) -> bool:
     return len(answer[1]) <= ANSWER_BYTES_MAX
 
 
-def _doc_row(db: sqlite3.Connection, key: tuple[str, str, str]) -> tuple[int, bytes | None]:
+def _doc_row(db: Db, key: tuple[str, str, str]) -> tuple[int, bytes | None]:
     """Read a document's last version and its body, None when it was removed."""
     found = db.execute(
         "SELECT version, body FROM doc WHERE ws = ? AND kind = ? AND id = ?", key

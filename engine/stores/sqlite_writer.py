@@ -4,7 +4,6 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Literal
 
@@ -13,6 +12,7 @@ from engine.limits import BATCH_LEN_MAX
 from engine.stores.base import Commit
 from engine.stores.sqlite_checkpoint import Checkpoints, pending_wakeups, recover
 from engine.stores.sqlite_commits import Commits
+from engine.stores.sqlite_db import DbFile
 from engine.stores.sqlite_heads import HeadMap
 from engine.stores.sqlite_schema import connect, release
 
@@ -52,8 +52,7 @@ class Writer:
 
     def __init__(
         self,
-        path: Path,
-        synchronous: str,
+        file: DbFile,
         clock: Callable[[], int],
         settle: Settle,
         heads_len_max: int,
@@ -63,8 +62,8 @@ class Writer:
         Raises:
             StoreRefused: the file cannot be used.
         """
-        self._path = path
-        self._synchronous = synchronous
+        self._file = file
+        self._path = file.path
         self._clock = clock
         self._settle = settle
         self._heads_len_max = heads_len_max
@@ -97,7 +96,7 @@ class Writer:
             return self._now_ms
 
     def _open(self) -> None:
-        self.db = connect(self._path, self._synchronous)
+        self.db = connect(self._file)
         last_row, at_ms = recover(self.db)
         (last_num,) = self.db.execute("SELECT ifnull(max(num), 0) FROM session").fetchone()
         self.heads = HeadMap(self._heads_len_max)

@@ -26,7 +26,9 @@ ACTIVE_OF_A_NAME_MAX = 2
 NAME_CHARS_MAX = 200
 HOUR_MS = 3_600_000
 
-_KIND = "api_key"
+KIND = "api_key"
+"""Kind of the documents that keys are kept as."""
+
 _USE_KIND = "api_key_use"
 _SLICE = 500
 
@@ -86,12 +88,23 @@ class KeyRing:
 
     async def load(self) -> None:
         """Read the keys of the store; those revoked meanwhile are in force no more."""
-        found: dict[str, KnownKey] = {}
-        for workspace in self._workspaces.values():
-            for key, _ in await self._stored(workspace.id):
-                if not key.revoked_ms:
-                    found[key.sha256] = _known(workspace, key)
-        self._of_store = found
+        for workspace in self._workspaces:
+            await self.reload(workspace)
+
+    async def reload(self, workspace: str) -> None:
+        """Read the store's keys of one workspace again; another process may have made or revoked some."""
+        owner = self._owner(workspace)
+        found = {
+            key.sha256: _known(owner, key)
+            for key, _ in await self._stored(workspace)
+            if not key.revoked_ms
+        }
+        others = {
+            digest: known
+            for digest, known in self._of_store.items()
+            if known.workspace.id != workspace
+        }
+        self._of_store = {**others, **found}
 
     def find(self, sha256: str) -> KnownKey | None:
         """Return the key in force with this digest (hex of the whole key)."""
@@ -128,7 +141,7 @@ class KeyRing:
         text = make_api_key(label, random_bytes)
         digest = hashlib.sha256(text.encode()).hexdigest()
         key = StoredKey(ids.make("key"), name, digest, text[-4:], tuple(scopes), now_ms)
-        await self._store.put_doc(workspace, _KIND, key.id, msgspec.msgpack.encode(key), 0)
+        await self._store.put_doc(workspace, KIND, key.id, msgspec.msgpack.encode(key), 0)
         self._of_store = {**self._of_store, digest: _known(owner, key)}
         return _row(key, 0), text
 
@@ -181,7 +194,7 @@ class KeyRing:
             key = msgspec.structs.replace(key, revoked_ms=now_ms)
             body = msgspec.msgpack.encode(key)
             if isinstance(
-                await self._store.put_doc(workspace, _KIND, key.id, body, version), DocConflict
+                await self._store.put_doc(workspace, KIND, key.id, body, version), DocConflict
             ):
                 raise KeyRefused(f"{key.id} was changed at the same moment; look again")
         self._of_store = {
@@ -223,7 +236,7 @@ class KeyRing:
 
     async def _stored(self, workspace: str) -> list[tuple[StoredKey, int]]:
         """Read the keys of a workspace with the versions of their documents; at most KEYS_MAX."""
-        docs = await self._store.list_docs(workspace, _KIND, None, _SLICE)
+        docs = await self._store.list_docs(workspace, KIND, None, _SLICE)
         return [(msgspec.msgpack.decode(doc.body, type=StoredKey), doc.version) for doc in docs]
 
     async def _make_room(self, workspace: str, stored: list[tuple[StoredKey, int]]) -> None:
@@ -233,7 +246,7 @@ class KeyRing:
         if not revoked:
             raise KeyRefused(f"{workspace} has {KEYS_MAX} active keys, the most there may be")
         key, version = min(revoked, key=lambda pair: pair[0].revoked_ms)
-        await self._store.put_doc(workspace, _KIND, key.id, None, version)
+        await self._store.put_doc(workspace, KIND, key.id, None, version)
 
     def _owner(self, workspace: str) -> Workspace:
         owner = self._workspaces.get(workspace)

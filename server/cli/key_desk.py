@@ -1,28 +1,25 @@
 """Where the command line makes and revokes API keys: in the running server, else in the store itself."""
 
 import asyncio
-import http.client
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import msgspec
 
 from engine.clock import SystemClock
 from engine.errors import OpportuneError
 from engine.ids import Ids, system_random_bytes
-from engine.stores.open import open_store
 from server.access.key_ring import KeyRefused, KeyRing, KeyRow
-from server.access.operator_token import OperatorAccess, read_access, token_path
+from server.assembly import open_configured
 from server.cli.command import Refusal
+from server.cli.operator_client import OperatorClient, running_server
 from server.config import Config
 from server.wire.operator import KeyBody, KeyReply, KeysReply, RevokeBody
 
 PATH = "/v1/operator/keys"
-TIMEOUT_S = 10
 
 _T = TypeVar("_T")
-_Reply = TypeVar("_Reply", bound=msgspec.Struct)
 
 
 class KeyDesk(Protocol):
@@ -47,11 +44,9 @@ def key_desk(config: Config) -> KeyDesk:
     Raises:
         Refusal: neither can be reached; one line that says what to do.
     """
-    access = read_access(token_path(config))
-    if access is not None:
-        server = ServerDesk(access)
-        if server.answers():
-            return server
+    server = running_server(config)
+    if server is not None:
+        return ServerDesk(server)
     if config.store.url.startswith("memory:"):
         message = (
             "memory: keeps keys only while the server runs. Try: opportune serve, then this again"
@@ -63,56 +58,24 @@ def key_desk(config: Config) -> KeyDesk:
 class ServerDesk:
     """Asks a running server with the operator's token."""
 
-    def __init__(self, access: OperatorAccess) -> None:
-        """Ask the server that left this token."""
-        self._access = access
-
-    def answers(self) -> bool:
-        """Tell whether the server that left the token still runs."""
-        try:
-            status, _ = self._exchange("GET", f"{PATH}?workspace=", b"")
-        except (OSError, http.client.HTTPException):
-            return False
-        # Without a workspace the request is refused: by a server that knows the token, for that alone.
-        return status == 400
+    def __init__(self, server: OperatorClient) -> None:
+        """Ask this server."""
+        self._server = server
 
     def rows(self, workspace: str) -> list[KeyRow]:
         """List the keys."""
-        return self._ask("GET", f"{PATH}?workspace={quote(workspace)}", b"", KeysReply).keys
+        path = f"{PATH}?workspace={quote(workspace)}"
+        return self._server.ask("GET", path, b"", KeysReply).keys
 
     def create(self, body: KeyBody) -> tuple[KeyRow, str]:
         """Make a key; the second of the answer is the key itself."""
-        reply = self._ask("POST", PATH, msgspec.json.encode(body), KeyReply)
+        reply = self._server.ask("POST", PATH, msgspec.json.encode(body), KeyReply)
         return reply.key, reply.text
 
     def revoke(self, workspace: str, key: str) -> KeyRow:
         """Revoke a key by its id or name."""
         body = msgspec.json.encode(RevokeBody(workspace, key))
-        return self._ask("POST", f"{PATH}/revoke", body, KeyReply).key
-
-    def _ask(self, method: str, path: str, body: bytes, kind: type[_Reply]) -> _Reply:
-        try:
-            status, answer = self._exchange(method, path, body)
-        except (OSError, http.client.HTTPException) as error:
-            message = f"the server at {self._access.address} does not answer: {error}"
-            raise Refusal(message) from error
-        if status != 200:
-            raise Refusal(_words(answer, status))
-        return msgspec.json.decode(answer, type=kind)
-
-    def _exchange(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
-        place = urlsplit(self._access.address)
-        connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=TIMEOUT_S)
-        headers = {
-            "Authorization": f"Bearer {self._access.token}",
-            "Content-Type": "application/json",
-        }
-        try:
-            connection.request(method, path, body or None, headers)
-            response = connection.getresponse()
-            return response.status, response.read()
-        finally:
-            connection.close()
+        return self._server.ask("POST", f"{PATH}/revoke", body, KeyReply).key
 
 
 class StoreDesk:
@@ -152,26 +115,11 @@ class StoreDesk:
             raise Refusal(str(refused)) from refused
 
     async def _run(self, work: Callable[[KeyRing], Awaitable[_T]]) -> _T:
-        store = await open_store(self._config.store.url, clock=self._clock.now_ms)
+        store = await open_configured(self._config, self._clock)
         try:
             return await work(KeyRing(self._config.workspaces, store))
         finally:
             await store.close()
-
-
-class _Wrong(msgspec.Struct):
-    message: str
-
-
-class _Failure(msgspec.Struct):
-    error: _Wrong
-
-
-def _words(answer: bytes, status: int) -> str:
-    try:
-        return msgspec.json.decode(answer, type=_Failure).error.message
-    except msgspec.DecodeError:
-        return f"the server answered {status}"
 
 
 def workspace_of(config: Config, named: str | None) -> str:

@@ -14,6 +14,9 @@ SUMMARIES = (
     ("test", "run the tests in rule files"),
     ("replay", "run rules over recorded visitors"),
     ("why", "say why a rule spoke or stayed silent"),
+    ("export", "write a visitor's data or the event log as JSON Lines"),
+    ("erase", "remove all that is kept of a visitor"),
+    ("doctor", "say what is wrong with the installation"),
     ("keys", "API keys, password hashes, dashboard tokens"),
 )
 INTERRUPTED = 130
@@ -36,6 +39,12 @@ def load(name: str) -> Command | None:
             from server.cli.replay import COMMAND
         case "why":
             from server.cli.why import COMMAND
+        case "export":
+            from server.cli.export import COMMAND
+        case "erase":
+            from server.cli.erase import COMMAND
+        case "doctor":
+            from server.cli.doctor import COMMAND
         case "keys":
             from server.cli.keys import COMMAND
         case _:

@@ -1,38 +1,22 @@
 """Where `opportune why` gets its answer: from the running server, else from the store itself."""
 
 import asyncio
-import http.client
-from collections.abc import Callable
-from typing import TypeVar
-from urllib.parse import urlencode, urlsplit
-
-import msgspec
+from urllib.parse import urlencode
 
 from engine.clock import SystemClock
 from engine.errors import OpportuneError
 from engine.ids import system_random_bytes
-from engine.stores.open import open_store
-from server.access.operator_token import OperatorAccess, read_access, token_path
+from server.assembly import open_configured
 from server.cli.command import Refusal
+from server.cli.operator_client import OperatorClient, running_server
 from server.config import Config
 from server.errors import ApiError
 from server.rulebook.live_rules import rules_of
-from server.rulebook.past_programs import PastPrograms
+from server.rulebook.past_programs import PastPrograms, at_once
 from server.rulebook.session_why import Question, Teller, Told, find_session
 from server.server_secret import server_secret
 
 PATH = "/v1/operator/why"
-TIMEOUT_S = 60
-
-T = TypeVar("T")
-
-
-class _Wrong(msgspec.Struct):
-    message: str
-
-
-class _Failure(msgspec.Struct):
-    error: _Wrong
 
 
 def ask_why(config: Config, workspace: str, session: str, question: Question) -> Told:
@@ -41,11 +25,9 @@ def ask_why(config: Config, workspace: str, session: str, question: Question) ->
     Raises:
         Refusal: there is no such session, rule or instant, or nothing that could be asked.
     """
-    access = read_access(token_path(config))
-    if access is not None:
-        told = _ask_server(access, workspace, session, question)
-        if told is not None:
-            return told
+    server = running_server(config)
+    if server is not None:
+        return _ask_server(server, workspace, session, question)
     if config.store.url.startswith("memory:"):
         message = "memory: keeps sessions only while the server runs. Try: opportune serve"
         raise Refusal(message)
@@ -57,10 +39,7 @@ def ask_why(config: Config, workspace: str, session: str, question: Question) ->
         raise Refusal(str(error)) from error
 
 
-def _ask_server(
-    access: OperatorAccess, workspace: str, session: str, question: Question
-) -> Told | None:
-    """Ask the server that left its token; None when it runs no more."""
+def _ask_server(server: OperatorClient, workspace: str, session: str, question: Question) -> Told:
     asked: dict[str, str | int | None] = {
         "workspace": workspace,
         "session": session,
@@ -69,40 +48,18 @@ def _ask_server(
         "clock": question.clock,
     }
     query = urlencode({name: value for name, value in asked.items() if value not in (None, "")})
-    place = urlsplit(access.address)
-    connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=TIMEOUT_S)
-    try:
-        headers = {"Authorization": f"Bearer {access.token}"}
-        connection.request("GET", f"{PATH}?{query}", headers=headers)
-        response = connection.getresponse()
-        status, answer = response.status, response.read()
-    except (OSError, http.client.HTTPException):
-        return None
-    finally:
-        connection.close()
-    if status == 200:
-        return msgspec.json.decode(answer, type=Told)
-    try:
-        words = msgspec.json.decode(answer, type=_Failure).error.message
-    except msgspec.DecodeError:
-        words = f"the server answered {status}"
-    raise Refusal(words)
+    return server.ask("GET", f"{PATH}?{query}", b"", Told)
 
 
 async def _ask_store(config: Config, workspace: str, session: str, question: Question) -> Told:
     clock = SystemClock()
-    store = await open_store(config.store.url, clock=clock.now_ms)
+    store = await open_configured(config, clock)
     try:
         secret = await server_secret(config, store, system_random_bytes)
         programs = PastPrograms(rules_of(config, store, secret, clock.now_ms))
         ref = await find_session(store, workspace, session)
         if ref is None:
             raise ApiError("session_not_found", f"There is no session {session} in {workspace}")
-        return await Teller(store, programs, _at_once, secret).answer(ref, question, clock.now_ms())
+        return await Teller(store, programs, at_once, secret).answer(ref, question, clock.now_ms())
     finally:
         await store.close()
-
-
-async def _at_once(work: Callable[[], T]) -> T:
-    """Compute in the loop: nobody else uses it."""
-    return work()

@@ -24,6 +24,7 @@ TAGS: Mapping[str, str] = {
     "Proactive messages": "Messages that a caller asks for, under the same manners as rules.",
     "Appointments": "Free slots, and bookings of them.",
     "Events": "What visitors did, told by servers and by other systems.",
+    "Webhooks": "Where events are posted to, and what became of each.",
     "Rules": "Rule files: checked, tested, replayed, made live.",
     "Decisions": "What was decided, why, and what came of it.",
     "Visitors": "What is known of a visitor.",

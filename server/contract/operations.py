@@ -2,10 +2,12 @@
 
 from engine.shown import MessageShown
 from server.contract.appointment_operations import APPOINTMENT_OPERATIONS
+from server.contract.custody_operations import CUSTODY_OPERATIONS
 from server.contract.operation import LOGIN_BYTES_MAX, PLATFORM_BYTES_MAX, Method, Operation
 from server.contract.operator_operations import OPERATOR_OPERATIONS
 from server.contract.rule_operations import RULE_OPERATIONS
 from server.contract.service_operations import TRACK, service_operations
+from server.contract.webhook_operations import WEBHOOK_OPERATIONS
 from server.contract.widget_operations import WIDGET_OPERATIONS
 from server.routes import (
     agent_sessions,
@@ -286,6 +288,7 @@ OPERATIONS: tuple[Operation, ...] = (
         reply=visitor_wire.VisitorShown,
         reasons=("visitor_not_found",),
     ),
+    *CUSTODY_OPERATIONS,
     Operation(
         name="get_workspace",
         method="GET",
@@ -310,6 +313,7 @@ OPERATIONS: tuple[Operation, ...] = (
         reasons=("auth_attempts", "invalid_credentials", "queue_full"),
     ),
     *APPOINTMENT_OPERATIONS,
+    *WEBHOOK_OPERATIONS,
     *service_operations(lambda: (*OPERATIONS, TRACK)),
     *OPERATOR_OPERATIONS,
     *WIDGET_OPERATIONS,

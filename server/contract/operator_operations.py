@@ -1,5 +1,6 @@
 """The operator's operations, which only the command line uses and no OpenAPI document shows (API.md 2.1)."""
 
+from server.contract.custody_operations import OPERATOR_CUSTODY_OPERATIONS
 from server.contract.operation import LOGIN_BYTES_MAX, Operation
 from server.routes import operator
 from server.routes.operator_why import operator_why
@@ -54,4 +55,5 @@ OPERATOR_OPERATIONS = (
         query=OperatorWhyQuery,
         reply=Told,
     ),
+    *OPERATOR_CUSTODY_OPERATIONS,
 )

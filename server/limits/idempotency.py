@@ -3,11 +3,12 @@
 import hashlib
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from engine.errors import StoreUnavailable
 from engine.stores.base import Begun, InProgress, KeyReused, Replayed, Store
 from server.errors import PARSING_REASONS, ApiError
+from server.limits.sealing import Seal
 from server.log_format import LOGGER
 from server.wire.envelope import JSON_TYPE, Answer, Header, retry_advice
 
@@ -24,10 +25,11 @@ _SEPARATOR = b"\x1f"
 
 @dataclass(frozen=True, slots=True)
 class RepeatKey:
-    """An Idempotency-Key in its scope: workspace, method and path; and the body it came with."""
+    """An Idempotency-Key in its scope: workspace, method and path; the body it came with; its seal."""
 
     digest: bytes
     body_sha256: bytes
+    seal: Seal = field(compare=False, repr=False)
 
     @property
     def name(self) -> str:
@@ -35,15 +37,18 @@ class RepeatKey:
         return hashlib.sha256(self.digest + self.body_sha256).hexdigest()
 
 
-def repeat_key(given: bytes, workspace: str, method: str, path: str, body: bytes) -> RepeatKey:
-    """Put a key into its scope.
+def repeat_key(
+    given: bytes, workspace: str, method: str, path: str, *, body: bytes, secret: bytes
+) -> RepeatKey:
+    """Put a key into its scope; `secret` is the server's.
 
     Raises ApiError: idempotency_key_invalid.
     """
     if not _KEY.fullmatch(given):
         raise ApiError("idempotency_key_invalid", field=_FIELD)
     scope = _SEPARATOR.join((workspace.encode(), method.encode(), path.encode(), given))
-    return RepeatKey(hashlib.sha256(scope).digest(), hashlib.sha256(body).digest())
+    digest, body_sha256 = hashlib.sha256(scope).digest(), hashlib.sha256(body).digest()
+    return RepeatKey(digest, body_sha256, Seal(secret, scope))
 
 
 async def answer_once(
@@ -66,7 +71,7 @@ async def answer_once(
         case KeyReused():
             raise ApiError("idempotency_key_reused", field=_FIELD)
         case Replayed():
-            return _again(found)
+            return _again(key, found)
         case Begun():
             return await _first(store, key, run)
 
@@ -78,7 +83,7 @@ async def _first(
     try:
         answer, reason = await run()
         if is_kept(answer.status, reason):
-            kept = (answer.status, answer.body)
+            kept = (answer.status, key.seal.close(answer.body))
     finally:
         try:
             await store.idem_end(key.digest, key.body_sha256, kept)
@@ -95,9 +100,13 @@ def is_kept(status: int, reason: str) -> bool:
     return reason not in PARSING_REASONS
 
 
-def _again(found: Replayed) -> Answer:
+def _again(key: RepeatKey, found: Replayed) -> Answer:
+    body = key.seal.open(found.response)
+    if body is None:
+        # The server's secret is another one since: what was answered can no longer be read.
+        raise ApiError("idempotency_key_reused", field=_FIELD)
     headers: tuple[Header, ...] = (JSON_TYPE, _REPLAYED)
     if found.status >= 400:
         # Of the refusals that are kept none ends by waiting.
         headers = (*headers, retry_advice(should_retry=False))
-    return Answer(found.status, found.response, headers)
+    return Answer(found.status, body, headers)

@@ -4,10 +4,12 @@ import hmac
 import importlib.metadata
 
 import msgspec
+from msgspec import UNSET
 
 from server.access.auth import bearer
 from server.call import Call
 from server.errors import ApiError
+from server.gauges import gauges_of, refused_of
 from server.metrics import CONTENT_TYPE
 from server.rulebook.live_rules import MAIN
 from server.services import Services
@@ -36,6 +38,7 @@ async def readyz(call: Call) -> Answer:
         loop_lag_ms=round(services.metrics.loop_lag_ms),
         queue=health.queued,
         rules=_versions(services),
+        primaries_down=health.primaries_down or UNSET,
     )
     return Answer(200 if ready else 503, msgspec.json.encode(body))
 
@@ -61,4 +64,6 @@ async def metrics(call: Call) -> Answer:
     wanted = call.services.config.server.metrics_token
     if wanted and not hmac.compare_digest(bearer(call.headers).encode(), wanted.encode()):
         raise ApiError("invalid_credentials", headers=((b"www-authenticate", b"Bearer"),))
-    return Answer(200, call.services.metrics.exposition(), ((b"content-type", CONTENT_TYPE),))
+    services = call.services
+    body = services.metrics.exposition(await gauges_of(services), refused_of(services))
+    return Answer(200, body, ((b"content-type", CONTENT_TYPE),))

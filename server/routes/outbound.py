@@ -1,9 +1,11 @@
 """Proactive messages of the platform API: sent, looked at, withdrawn."""
 
+import asyncio
 from typing import get_args
 
 import msgspec
 
+from engine.errors import StoreUnavailable
 from engine.message import Action, Message, QuickReply, Status
 from engine.runtime_types import ClientContext, Draft, Offered, Opening, Refused, SessionView
 from engine.shown import DATA_KEY
@@ -27,6 +29,9 @@ from server.wire.outbound import (
 MESSAGE_CHARS_MAX = 2_000
 DELIVERY_WAIT_S = 0.3
 """How long the answer waits for a socket to take the message."""
+
+LOOK_S = 0.05
+"""How often it is looked whether a socket at another worker has taken it."""
 
 _ACTIONS: frozenset[str] = frozenset(get_args(Action))
 _reader = Reader(MessageBody)
@@ -221,9 +226,31 @@ async def _status(call: Call, ref: SessionRef, offered: Offered) -> Status:
     if offered.deliver_after_ms is not None or message.outcome is not None:
         return message.status
     sockets = call.services.sockets
-    if sockets.has(ref) and await sockets.was_handed(message.id, DELIVERY_WAIT_S):
-        return "delivered"
-    return message.status
+    if sockets.has(ref):
+        is_taken = await sockets.was_handed(message.id, DELIVERY_WAIT_S)
+    else:
+        is_taken = await _was_taken_elsewhere(call, ref, message.id)
+    return "delivered" if is_taken else message.status
+
+
+async def _was_taken_elsewhere(call: Call, ref: SessionRef, message_id: str) -> bool:
+    """Wait a moment for a socket at another worker: what it was handed stands in the session."""
+    runtime = call.services.runtime
+    try:
+        async with asyncio.timeout(DELIVERY_WAIT_S):
+            if not await runtime.sockets_elsewhere(ref):
+                return False
+            while not await _is_delivered(call, message_id):  # noqa: ASYNC110  # nothing tells of it
+                await asyncio.sleep(LOOK_S)
+    except (TimeoutError, StoreUnavailable):
+        # It is kept; only what became of it is not known.
+        return False
+    return True
+
+
+async def _is_delivered(call: Call, message_id: str) -> bool:
+    found = await call.services.runtime.message(call.workspace.id, message_id)
+    return found is not None and found[1].delivered_ms >= 0
 
 
 def _refusal(refused: Refused) -> ApiError:

@@ -1,7 +1,6 @@
 """Events that servers post of their visitors, and events of other systems that are passed on."""
 
 import asyncio
-import re
 from collections.abc import Iterable
 from itertools import islice
 
@@ -9,6 +8,7 @@ import msgspec
 
 from engine.causes import Cause, IntegrationEvent
 from engine.events import Event
+from engine.outbox.webhooks import FOREIGN_EVENTS, is_foreign_event
 from engine.runtime_types import ClientContext, SessionView, Tracked
 from engine.stores.base import SessionRef
 from engine.stores.codec import decode_profile
@@ -18,7 +18,6 @@ from server.ingest.server_events import Posted, integration_event, read_events
 from server.wire.decoding import Reader, check_id, check_numbers, unknown_fields
 from server.wire.envelope import Advice, Answer
 from server.wire.server_events import (
-    CUSTOM_NAME,
     EVENTS_LEN_MAX,
     INTEGRATION_BYTES_MAX,
     EventsBody,
@@ -28,7 +27,6 @@ from server.wire.server_events import (
     RawEventsBody,
 )
 from server.wire.widgets import RejectedItem
-from server.workspace_settings import Workspace
 
 VISITORS_AT_ONCE_MAX = 32
 """Sessions of one request whose events are committed at once; the others wait.
@@ -37,13 +35,7 @@ test_more_visitors_than_are_taken_at_once_are_all_taken"""
 WARNINGS_MAX = 20
 """Unknown fields of events that one answer names. test_unknown_fields_of_events_are_named_up_to_a_limit"""
 
-FOREIGN_EVENTS = frozenset(
-    {"call.completed", "sms.received", "speed_to_lead.completed", "coach.score_available"}
-)
-"""Events of other products, passed on when their systems post them (API.md 7.1)."""
-
 _CALL_OVER = "call.completed"
-_custom = re.compile(CUSTOM_NAME)
 _events_reader = Reader(RawEventsBody)
 _integration_reader = Reader(IntegrationBody)
 
@@ -96,13 +88,10 @@ async def post_integration_event(call: Call) -> Answer:
         ref = SessionRef(call.workspace.id, body.visitor_id, call.services.ids.make("chat"))
         source = call.workspace.sites[0].source_id
         await call.services.runtime.track(ref, source, [event], ClientContext())
-    taken = IntegrationTaken(event_id, subscribers(call.workspace, body.event))
+    endpoints = call.services.webhooks.endpoints
+    subscribers = await endpoints.subscribers(call.workspace.id, body.event)
+    taken = IntegrationTaken(event_id, subscribers)
     return call.success(taken, warnings)
-
-
-def subscribers(workspace: Workspace, event: str) -> int:
-    """Count the webhook endpoints that an event goes to."""
-    return sum(1 for hook in workspace.webhooks if event in hook.events or "*" in hook.events)
 
 
 # ---- events of visitors
@@ -213,7 +202,7 @@ async def _check_consent(call: Call, visitor: str, source: str, events: list[Eve
 
 
 def _check(body: IntegrationBody) -> None:
-    if body.event not in FOREIGN_EVENTS and not _custom.fullmatch(body.event):
+    if not is_foreign_event(body.event):
         names = ", ".join(sorted(FOREIGN_EVENTS))
         raise ApiError("unknown_event", f"event is one of {names}, custom.<name>", field="event")
     for name in ("session_id", "visitor_id"):

@@ -11,6 +11,7 @@ from engine.message import Message
 from engine.runtime_types import ClientContext, Tracked
 from engine.stores.base import SessionRef
 from server.access.auth import WidgetAccess, bearer
+from server.admission import Rank, rank_of
 from server.errors import ApiError, answer_for
 from server.handed_out import HandedOut
 from server.ingest.client import client_of
@@ -25,7 +26,7 @@ from server.middleware import (
     request_id_of,
     send_answer,
 )
-from server.services import Services
+from server.services import Services, check_serving
 from server.widget_visits import USER_ID, profile_of
 from server.wire.conversation_frames import MessageFrame, message_frame
 from server.wire.decoding import Reader, check_id
@@ -42,9 +43,6 @@ PATH_START = "/api/widgets/"
 PATH_END = "/track"
 BODY_BYTES_MAX = 65_536
 DECODED_BYTES_MAX = 524_288
-EVENTS_IN_FLIGHT_MAX = 10_000
-"""Events whose commit is waited for; more are refused with 503 and nothing half done."""
-
 _NEXT_CHECK_MS_MIN = 250
 _CHALLENGE: tuple[Header, ...] = ((b"www-authenticate", b"Bearer"),)
 _NOTHING = Tracked(0, 0, None)
@@ -70,6 +68,7 @@ async def serve_track(services: Services, scope: Scope, receive: Receive, send: 
     request_id = request_id_of(headers, services.request_ids, now_ms)
     cors = services.cors.get(headers.get(b"origin", b""), ())
     try:
+        check_serving(services)
         check_head(scope, headers)
         check_transport(services.config, scope)
         raw = await read_body(headers, receive, services.body_deadlines, BODY_BYTES_MAX)
@@ -92,7 +91,8 @@ async def serve_track(services: Services, scope: Scope, receive: Receive, send: 
 class TrackRequest(msgspec.Struct, frozen=True, gc=False):
     """A request that was understood. `is_brief`: its answer is `{"success": true}` alone.
 
-    `awaits_consent`: nothing of it may be kept unless the visitor granted consent before.
+    `awaits_consent`: nothing of it may be kept unless the visitor granted consent before. `size_bytes`
+    is its body's, decompressed.
     """
 
     source: str
@@ -102,6 +102,7 @@ class TrackRequest(msgspec.Struct, frozen=True, gc=False):
     client: ClientContext
     is_brief: bool
     awaits_consent: bool = False
+    size_bytes: int = 0
 
 
 def understand(
@@ -141,6 +142,7 @@ def understand(
         client,
         body.batch is None and not body.deliver,
         awaits_consent,
+        size,
     )
 
 
@@ -188,17 +190,18 @@ async def _carry_out(services: Services, workspace_id: str, request: TrackReques
         request = await _as_kept(services, workspace_id, request)
     if not request.events:
         return _SUCCESS if request.is_brief else _report(request, _NOTHING)
-    runtime, body, count = services.runtime, request.body, len(request.events)
-    if services.events_in_flight + count > EVENTS_IN_FLIGHT_MAX:
-        raise ApiError("queue_full", retry_after_s=1)
-    services.events_in_flight += count
+    runtime, body, admission = services.runtime, request.body, services.admission
+    rank, name = rank_of(request.events), body.session_id
+    place = admission.enter(rank, len(request.events), request.size_bytes, name)
     try:
         ref = await runtime.resolve(workspace_id, request.source, body.session_id, body.visitor_id)
+        if rank is Rank.EVENT and not services.sockets.has(ref):
+            admission.check(Rank.UNHEARD, name)
         if body.user_id is not None:
             await _drop_claim(services, ref, request)
         tracked = await runtime.track(ref, request.source, request.events, request.client)
     finally:
-        services.events_in_flight -= count
+        admission.leave(place)
     services.metrics.count_events(tracked.accepted, tracked.duplicates)
     if request.is_brief:
         return _SUCCESS

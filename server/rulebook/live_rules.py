@@ -1,5 +1,7 @@
 """Rule sets of the configuration and of the library -> the live programs of every workspace and site."""
 
+import asyncio
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,9 @@ from rules import CheckOptions, ParseCache, Report, check_parsed, check_path, ch
 from rules.compiler import Program, compile_program
 from rules.diagnostic_text import render_text
 from server.config import Config
+from server.side_work import kept
+
+_log = logging.getLogger("opportune.rules")
 
 MAIN = "main"
 FOLDER_ATTEMPTS_MAX = 8
@@ -189,6 +194,44 @@ class LiveRules:
                 program = compile_files(folder, files).program
             self._swap(folder, version, program)
 
+    async def follow(self, workspace: str) -> None:
+        """Swap in what another process made live in a workspace; what runs already is left alone.
+
+        What the store says counts, also when it says less than before: a fail-over may have lost a version.
+
+        Raises:
+            StoreUnavailable: the store does not answer.
+        """
+        for place, folder in self.folders.items():
+            if place[0] != workspace:
+                continue
+            version = await self.library.live(*place)
+            if version != self._live.get(place):
+                await self._follow(folder, version)
+
+    async def _follow(self, folder: RuleFolder, version: RuleVersion) -> None:
+        files = await self.library.files(folder.workspace, version)
+
+        def build() -> Compiled:
+            with kept():
+                return compile_files(folder, files)
+
+        try:
+            compiled = await asyncio.to_thread(build)
+        except BrokenRules:
+            # A process of another release published them: this one keeps serving what it understands.
+            _log.exception(
+                "%s/%s: version %d has errors in this release; the rules before stay in force here",
+                folder.workspace,
+                folder.name,
+                version.number,
+            )
+            return
+        place = (folder.workspace, folder.name)
+        # Compiling takes a while; of what went live meanwhile the next look tells.
+        if version == await self.library.live(*place):
+            self._put(place, version, compiled.program)
+
     async def publish_folder(self, folder: RuleFolder, compiled: Compiled) -> Published | None:
         """Publish what a folder holds now; None when it holds what it held when last published."""
         digest = folder_digest(compiled)
@@ -221,6 +264,9 @@ class LiveRules:
         if known is not None and known.number >= version.number:
             # A later publication was quicker to come here.
             return
+        self._put(place, version, program)
+
+    def _put(self, place: tuple[str, str], version: RuleVersion, program: Program) -> None:
         self._live[place] = version
         self.workspaces.swap(*place, program)
 

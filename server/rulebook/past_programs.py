@@ -28,6 +28,11 @@ class Run(Protocol):
         ...
 
 
+async def at_once(work: Callable[[], T]) -> T:
+    """Compute in the loop, as a `Run` where nobody else uses it."""
+    return work()
+
+
 class PastPrograms:
     """Finds the version that a journal entry was decided under, and compiles it, apart from what serves."""
 

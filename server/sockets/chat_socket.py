@@ -91,7 +91,7 @@ class ChatSocket:
                 await write(hello)
                 await delivery.send(missed)
                 delivery.offset = max(delivery.offset, pulled.offset)
-            whispers = Whispers(services, ref, write)
+            whispers = Whispers(services, ref, write, delivery)
             return await self._connection.until_first_ends(
                 self._read(frames), delivery.run(), whispers.run()
             )

@@ -19,7 +19,8 @@ from server.middleware import (
     send_answer,
     upgrade_refused_by,
 )
-from server.services import Services
+from server.services import Services, check_serving
+from server.sockets.bounded_writer import BoundedWriter, TooSlow
 from server.wire.envelope import failure
 from server.wire.sockets import FRAME_BYTES_MAX, SUBPROTOCOL
 
@@ -29,6 +30,9 @@ SOCKETS_MAX = 50_000
 AUTH_WAIT_S = 5.0
 SEND_WAIT_S = 2.0
 """A client that takes a frame no faster is too slow: 4413."""
+
+LAST_WORD_S = 0.5
+"""Such a client has this long to take the close; then the connection is dropped."""
 
 MALFORMED, UNAUTHENTICATED, FORBIDDEN = 4400, 4401, 4403
 NO_SUCH_SESSION, REPLACED, SESSION_CLOSED = 4404, 4409, 4410
@@ -59,6 +63,7 @@ class Connection:
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self._receive = receive
         self._send = send
+        self._writer = BoundedWriter(scope, send)
         self._is_open = False
         self._told_to_close: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._request_id = request_id_of(
@@ -80,6 +85,7 @@ class Connection:
             return
         await self._accept()
         self.services.metrics.sockets += 1
+        self.services.connections[self] = None
         try:
             code = await converse()
         except ClientLeft:
@@ -92,6 +98,7 @@ class Connection:
             code = STORE_DOWN if isinstance(error, StoreUnavailable) else FAILED
         finally:
             self.services.metrics.sockets -= 1
+            del self.services.connections[self]
         await self._close(code)
 
     def close_soon(self, code: int) -> None:
@@ -127,11 +134,18 @@ class Connection:
 
     async def first_frame(self) -> bytes:
         """Read the frame that authenticates; Rejected when it does not come within 5 s."""
+        reading = asyncio.create_task(self.frame())
+        waited: set[asyncio.Future[int] | asyncio.Task[bytes]] = {reading, self._told_to_close}
         try:
-            async with asyncio.timeout(AUTH_WAIT_S):
-                return await self.frame()
-        except TimeoutError:
-            raise Rejected(UNAUTHENTICATED) from None
+            await asyncio.wait(waited, timeout=AUTH_WAIT_S, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if not reading.done():
+                reading.cancel()
+        if reading.done():
+            return await reading
+        raise Rejected(
+            self._told_to_close.result() if self._told_to_close.done() else UNAUTHENTICATED
+        )
 
     async def frame(self) -> bytes:
         """Read one text frame; anything else is Rejected."""
@@ -148,11 +162,11 @@ class Connection:
 
     async def write(self, frame: object, wait_s: float | None = None) -> None:
         """Send one frame; a client that does not take it in 2 s, or `wait_s`, is too slow."""
-        text = msgspec.json.encode(frame).decode()
         try:
-            async with asyncio.timeout(SEND_WAIT_S if wait_s is None else wait_s):
-                await self._send({"type": "websocket.send", "text": text})
-        except TimeoutError:
+            await self._writer.write(
+                msgspec.json.encode(frame), SEND_WAIT_S if wait_s is None else wait_s
+            )
+        except TooSlow:
             raise Rejected(TOO_SLOW) from None
         except OSError:
             raise ClientLeft from None
@@ -169,6 +183,11 @@ class Connection:
             return error
         if services.metrics.sockets >= SOCKETS_MAX:
             return ApiError("queue_full", retry_after_s=5)
+        try:
+            check_serving(services)
+            services.admission.open_socket()
+        except ApiError as error:
+            return error
         if self.origin is None or services.credentials.origin_of_any_site(self.origin):
             return None
         return ApiError("origin_not_allowed")
@@ -189,7 +208,4 @@ class Connection:
             return
         self._is_open = False
         self.services.metrics.count_close(code)
-        # A stalled peer would keep us here for ever; returning ends the connection anyway.
-        with suppress(TimeoutError, OSError):
-            async with asyncio.timeout(SEND_WAIT_S):
-                await self._send({"type": "websocket.close", "code": code})
+        await self._writer.close(code, LAST_WORD_S if code == TOO_SLOW else SEND_WAIT_S)

@@ -2,12 +2,14 @@
 
 import asyncio
 import zlib
+from collections import deque
 from collections.abc import Awaitable, Callable
 
 from engine.message import Item, Message, Notice
 from engine.runtime_types import Attachment, Pulled
 from engine.stores.base import SessionRef
 from server.services import Services
+from server.sockets import registry
 from server.sockets.connection import SESSION_CLOSED, Rejected
 from server.wire.conversation_frames import frame_of
 from server.wire.server_frames import SocketFrame, ack_out
@@ -19,9 +21,15 @@ FRESH_MESSAGES_MAX = 50
 OWN_KEPT_MAX = 256
 """Own messages whose ack is not sent yet."""
 
+SENT_KEPT_MAX = 16
+"""Newest whole messages that are remembered, so that no piece of one comes after it."""
+
 LOOK_AGAIN_S = 30
 LOOK_AGAIN_SPREAD_S = 10
 """A lost hint costs this long at most: 30 to 40 s, spread over the sessions."""
+
+COME_AGAIN = 1012
+"""Closes a socket whose client is to connect again, and goes on where that finds it."""
 
 Write = Callable[[SocketFrame], Awaitable[None]]
 
@@ -36,6 +44,7 @@ class Delivery:
         self._write = write
         self._hint = asyncio.Event()
         self._own: dict[str, str | None] = {}
+        self._sent: deque[str] = deque(maxlen=SENT_KEPT_MAX)
         self._attachment: Attachment | None = None
         self._look_again_s = LOOK_AGAIN_S + zlib.crc32(ref.session.encode()) % LOOK_AGAIN_SPREAD_S
         self.turn = asyncio.Lock()
@@ -46,13 +55,22 @@ class Delivery:
         """Attach to the session and read what the client has missed.
 
         Returns what was pulled and what is to be sent after the `hello`.
+
+        Raises:
+            Rejected: 4410 when nothing of the session is kept since it was looked up.
         """
         runtime = self._services.runtime
         self._attachment = await runtime.attach(self._ref, self._hint.set)
+        if self._attachment.noted > registry.SOCKETS_PER_SESSION_MAX:
+            elsewhere = await runtime.sockets_elsewhere(self._ref)
+            self._services.sockets.make_room(self._ref, elsewhere)
         if resume is None:
             pulled = await runtime.pull(self._ref, None, 0)
         else:
             pulled = await runtime.pull(self._ref, resume.epoch, resume.offset)
+        if not pulled.epoch:
+            # Its visitor was erased a moment ago; the hint of that came before this socket was noted.
+            raise Rejected(SESSION_CLOSED)
         self.epoch = pulled.epoch
         if resume is not None and pulled.recovered:
             self.offset = resume.offset
@@ -80,9 +98,21 @@ class Delivery:
                 await self.push()
 
     async def push(self) -> None:
-        """Pull what is new and send it; the caller holds `turn`."""
+        """Pull what is new and send it; the caller holds `turn`.
+
+        Raises:
+            Rejected: 4410 when nothing of the session is kept any more; 1012 when the client has to start
+                over in the same sequence, which it is told when it comes again.
+        """
         pulled = await self._services.runtime.pull(self._ref, self.epoch, self.offset)
-        self.epoch = pulled.epoch
+        if pulled.epoch != self.epoch:
+            if not pulled.epoch:
+                raise Rejected(SESSION_CLOSED)
+            # Another sequence: offsets of the one before say nothing.
+            self.epoch, self.offset = pulled.epoch, 0
+        elif not pulled.recovered:
+            # The store went back behind what was sent, or is too far ahead: only a new `hello` says so.
+            raise Rejected(COME_AGAIN)
         await self.send(list(pulled.items))
         self.offset = max(self.offset, pulled.offset)
 
@@ -96,14 +126,20 @@ class Delivery:
         for item in items:
             await self._write(self._frame(item))
             self.offset = max(self.offset, item.offset)
-            if isinstance(item, Message) and item.author != "visitor" and item.status == "sent":
-                fresh.append(item.id)
+            if isinstance(item, Message) and item.author != "visitor":
+                self._sent.append(item.id)
+                if item.status == "sent":
+                    fresh.append(item.id)
         if fresh:
             await self._services.runtime.delivered(self._ref, fresh)
             self._services.sockets.note_handed(fresh)
             self._services.metrics.count_delivered(len(fresh))
         if any(isinstance(item, Notice) and _says_closed(item) for item in items):
             raise Rejected(SESSION_CLOSED)
+
+    def has_sent(self, message_id: str) -> bool:
+        """Tell whether this message, one of the newest, was written whole."""
+        return message_id in self._sent
 
     def note_own(self, message: Message, client_id: str | None) -> None:
         """Remember that this socket sent a message: it gets the ack in the message's place."""

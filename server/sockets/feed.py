@@ -82,6 +82,10 @@ class FeedReading:
             del self._passing[next(iter(self._passing))]
         self._hint.set()
 
+    def look_again(self) -> None:
+        """Look at the feed soon."""
+        self._hint.set()
+
     # ---- sending
 
     async def run(self) -> None:

@@ -11,6 +11,7 @@ from engine.ids import derived_id
 from engine.message import Message
 from engine.outbox.contents import TypingContent
 from engine.runtime_types import SessionView
+from server.admission import Rank, rank_of
 from server.errors import ApiError
 from server.ingest.native import (
     MESSAGE_CHARS_MAX,
@@ -115,6 +116,7 @@ class FrameReader:
             reason = "too_long" if text else "too_short"
             raise ApiError(reason, "text has 1 to 4,000 characters", field="text")
         delivery = self._delivery
+        self._services.admission.check(Rank.WORDS, self._ref.session)
         await self._manners.check_words(delivery.offset)
         seat = await self._manners.seat()
         async with delivery.turn:
@@ -188,17 +190,23 @@ class FrameReader:
     async def _take_events(self, frame: TrackFrame) -> TrackAckOut:
         now_ms = self._services.clock.now_ms()
         events, rejected = batch_events(frame.events, None, Moment(now_ms))
-        accepted, duplicates = await self._track(events)
+        size_bytes = sum(map(len, map(bytes, frame.events)))
+        accepted, duplicates = await self._track(events, size_bytes)
         return TrackAckOut(accepted, duplicates, rejected)
 
-    async def _track(self, events: list[Event]) -> tuple[int, int]:
+    async def _track(self, events: list[Event], size_bytes: int = 0) -> tuple[int, int]:
         events = await self._manners.kept(events)
         if not events:
             return 0, 0
         self.tabs.extend({e.tab for e in events if e.tab not in self.tabs})
-        tracked = await self._services.runtime.track(
-            self._ref, self._view.source, events, self._manners.client
-        )
+        admission = self._services.admission
+        place = admission.enter(rank_of(events), len(events), size_bytes, self._ref.session)
+        try:
+            tracked = await self._services.runtime.track(
+                self._ref, self._view.source, events, self._manners.client
+            )
+        finally:
+            admission.leave(place)
         self._services.metrics.count_events(tracked.accepted, tracked.duplicates)
         return tracked.accepted, tracked.duplicates
 

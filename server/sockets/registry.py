@@ -8,7 +8,7 @@ from typing import Protocol
 from engine.stores.base import SessionRef
 
 SOCKETS_PER_SESSION_MAX = 20
-"""One more closes the oldest with 4409."""
+"""One more, of all workers together, closes the oldest where it came with 4409, if another one is there."""
 
 HANDED_KEPT_MAX = 4_096
 """Message ids remembered as handed; an older one counts as not handed."""
@@ -38,7 +38,12 @@ class OpenSockets:
             self._by_workspace[ref.workspace] += 1
         sockets = self._by_session.setdefault(ref, [])
         sockets.append(socket)
-        if len(sockets) > SOCKETS_PER_SESSION_MAX:
+        self.make_room(ref)
+
+    def make_room(self, ref: SessionRef, elsewhere: int = 0) -> None:
+        """Let the oldest socket of a session go when there are too many with those at other workers."""
+        sockets = self._by_session.get(ref, [])
+        if len(sockets) > max(1, SOCKETS_PER_SESSION_MAX - elsewhere):
             sockets.pop(0).close_soon(4409)
 
     def remove(self, ref: SessionRef, socket: Closable) -> None:
@@ -56,6 +61,11 @@ class OpenSockets:
     def sessions_of(self, workspace: str) -> int:
         """Count the sessions of a workspace that have a socket here."""
         return self._by_workspace[workspace]
+
+    def close_session(self, ref: SessionRef, code: int) -> None:
+        """Tell every socket of a session to go."""
+        for socket in tuple(self._by_session.get(ref, ())):
+            socket.close_soon(code)
 
     def close_all(self, code: int) -> None:
         """Tell every socket to go."""

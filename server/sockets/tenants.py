@@ -52,6 +52,11 @@ class TenantSockets:
             return 0
         return len({one.sub for one in self._people(workspace) if one.role != "viewer"})
 
+    def agents_by_workspace(self) -> dict[str, int]:
+        """Count the people of every workspace that has any here."""
+        counts = {workspace: self.agents_online(workspace) for workspace in self._by_workspace}
+        return {workspace: count for workspace, count in counts.items() if count}
+
     def close_all(self, code: int) -> None:
         """Tell every socket to go."""
         for sockets in tuple(self._by_workspace.values()):

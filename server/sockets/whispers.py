@@ -2,10 +2,10 @@
 
 import asyncio
 
-from engine.conversations.answering import Delta, Typing
+from engine.conversations.writing import Delta, Typing
 from engine.stores.base import SessionRef
 from server.services import Services
-from server.sockets.delivery import Write
+from server.sockets.delivery import Delivery, Write
 from server.wire.server_frames import DeltaOut, TypingOut
 
 WHISPERS_MAX = 256
@@ -15,22 +15,26 @@ WHISPERS_MAX = 256
 class Whispers:
     """Sends pieces as they come; none of them is kept, so a lost one costs nothing but its moment."""
 
-    def __init__(self, services: Services, ref: SessionRef, write: Write) -> None:
-        """Hear what is being written in a session, and pass it on through `write`."""
+    def __init__(
+        self, services: Services, ref: SessionRef, write: Write, delivery: Delivery
+    ) -> None:
+        """Hear what is being written in a session, and pass on through `write` what `delivery` has not sent."""
         self._services = services
         self._ref = ref
         self._write = write
+        self._delivery = delivery
         self._waiting: asyncio.Queue[Typing | Delta] = asyncio.Queue(WHISPERS_MAX)
 
     async def run(self) -> None:
         """Pass on until the client is gone."""
-        leave = self._services.answering.listen(self._ref, self._hear)
+        leave = self._services.answering.writing.listen(self._ref, self._hear)
         try:
             while True:
                 heard = await self._waiting.get()
                 if isinstance(heard, Typing):
                     await self._write(TypingOut(heard.is_writing))
-                else:
+                elif not self._delivery.has_sent(heard.id):
+                    # What another worker writes may come later than the whole message.
                     await self._write(DeltaOut(heard.id, heard.text))
         finally:
             leave()

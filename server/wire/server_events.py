@@ -10,7 +10,6 @@ EVENTS_LEN_MAX = 500
 PROPERTIES_BYTES_MAX = 32_768
 EVENTS_BODY_BYTES_MAX = 524_288
 INTEGRATION_BYTES_MAX = 16_384
-CUSTOM_NAME = r"^custom\.[A-Za-z0-9_.-]{1,121}$"
 
 
 class EventItem(Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 
 class HealthReply(Struct, frozen=True):
@@ -12,7 +12,10 @@ class HealthReply(Struct, frozen=True):
 
 
 class ReadyReply(Struct, frozen=True, kw_only=True):
-    """How the server stands; `rules` is each workspace's version of its main rule set."""
+    """How the server stands; `rules` is each workspace's version of its main rule set.
+
+    `primaries_down` is there while some of a store's several servers do not answer.
+    """
 
     status: Annotated[str, Meta(description="`ready`, or why no work is taken.")]
     store: str
@@ -20,6 +23,7 @@ class ReadyReply(Struct, frozen=True, kw_only=True):
     loop_lag_ms: int
     queue: int
     rules: dict[str, int]
+    primaries_down: int | UnsetType = UNSET
 
 
 class VersionReply(Struct, frozen=True):

@@ -215,7 +215,7 @@ async def test_a_repeat_whose_first_answer_was_lost_has_the_same_appointment(
 ) -> None:
     first = await book(server, **{"idempotency-key": "k1"})
     # The answer is forgotten as a crash before it was kept would have it.
-    server.parts.store._answers._kept.clear()  # type: ignore[attr-defined]
+    server.parts.store._state.answers._kept.clear()  # type: ignore[attr-defined]
     again = await book(server, **{"idempotency-key": "k1"})
     assert again.status == 200
     assert again.json["data"] == first.json["data"]

@@ -214,7 +214,7 @@ async def check_one_effect(answers: list[Answered]) -> None:
 async def test_a_repeat_whose_answer_was_lost_makes_the_same_ids(server: TestServer) -> None:
     """As when the server dies after the effect: the key is free, the effect is there."""
     first = await server.send("POST", SESSIONS, BODY, keyed("once"))
-    server.parts.store._answers._kept.clear()
+    server.parts.store._state.answers._kept.clear()
     again = await server.send("POST", SESSIONS, BODY, keyed("once"))
     assert "idempotency-replayed" not in again.headers
     assert again.json["data"]["session_id"] == first.json["data"]["session_id"]

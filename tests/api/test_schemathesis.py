@@ -88,8 +88,16 @@ def things_of(tenant: Tenant, http: httpx2.Client) -> tuple[dict[str, str], dict
         http.post("/api/v1/sessions", json={"agent_id": tenant.agent}).json()["session"]
         for _ in range(2)
     ]
+    hook = {"url": "https://hooks.invalid/", "events": ["*"]}
+    webhook, spare_webhook = (
+        http.post("/v1/webhooks", json=hook).json()["data"]["webhook_id"] for _ in range(2)
+    )
+    delivery = http.post(f"/v1/webhooks/{webhook}/test").json()["data"]
     ids = {
         "widget_id": tenant.workspace,
+        "webhook_id": webhook,
+        "spare webhook_id": spare_webhook,
+        "delivery_id": delivery["delivery_id"],
         "session_id": session["session_id"],
         "spare session_id": spare["session_id"],
         "agent session_id": str(agents[0]["session_id"]),
@@ -156,8 +164,9 @@ def _aim(case: schemathesis.Case, place: Place) -> None:
         return
     for name in case.path_parameters:
         agent = "agent " if case.path.startswith("/api/v1/") else ""
-        spare = "spare " if case.path.endswith(("/close", "/end")) else ""
-        wanted = f"{spare}{agent}{name}" if name == "session_id" else name
+        is_end = case.path.endswith(("/close", "/end")) or case.method == "DELETE"
+        spare = "spare " if is_end and name in ("session_id", "webhook_id") else ""
+        wanted = f"{spare}{agent if name == 'session_id' else ''}{name}"
         if wanted in place.ids:
             case.path_parameters[name] = place.ids[wanted]
     if isinstance(case.body, dict):

@@ -17,6 +17,7 @@ from server.contract.operator_operations import OPERATOR_OPERATIONS
 from server.contract.service_operations import TRACK
 from server.wire.paging import PageQuery
 from tests.api.whole import A, B, Tenant, whole_config
+from tests.faults.receiver import SECRET
 from tests.server.running import (
     RULES,
     Answered,
@@ -51,9 +52,16 @@ NOBODY = {
     "set": "site_of_nobody",
     "visitor_token": "vt1.e30.e30",
     "campaign_id": "campaign_of_nobody",
+    "webhook_id": "whk_00000000000000000000000000",
+    "delivery_id": "dlv_00000000000000000000000000",
 }
-_MADE = re.compile(r"\b(req|chat|vis|conv|msg|dec|appt|evt)_[0-9A-HJKMNP-TV-Z]{26}\b")
+HOOK = {"url": "https://hooks.invalid/", "events": ["chat.started"], "description": MARK}
+LASTING = frozenset(
+    {"close_session", "delete_webhook", "publish_rules", "rollback_rules", "send_message"}
+)
+_MADE = re.compile(r"\b(req|chat|vis|conv|msg|dec|appt|evt|whk|dlv)_[0-9A-HJKMNP-TV-Z]{26}\b")
 _TOKEN = re.compile(r"vt1\.[\w.-]+")
+_NUMBER = re.compile(r'"agent_session":\d+')
 
 Ids = Mapping[str, str]
 
@@ -98,6 +106,9 @@ BODIES: Mapping[str, Callable[[Ids], object]] = {
         "visitor_id": ids["visitor_id"],
         "data": {},
     },
+    "create_webhook": lambda _: {**HOOK, "description": "", "secret": SECRET},
+    "change_webhook": lambda _: {"description": "changed"},
+    "replay_deliveries": lambda _: {"since": "2020-01-01T00:00:00Z"},
     "check_rules": _files,
     "format_rules": _files,
     "test_rules": _files,
@@ -183,6 +194,8 @@ class Two:
             "/v1/appointments",
             "/v1/decisions",
             "/v1/rules",
+            "/v1/webhooks",
+            f"/v1/webhooks/{self.ids['webhook_id']}/deliveries",
             f"/api/v1/sessions/{self.ids['agent_session_id']}",
         ]
         found = []
@@ -253,7 +266,11 @@ async def things_of(tenant: Tenant, live: ListeningServer) -> dict[str, str]:
     agent = {"agent_id": tenant.agent, "metadata": {"note": MARK}}
     for _ in range(3):
         begun = await post("/api/v1/sessions", agent, tenant.agent_key)
+    hook = (await post("/v1/webhooks", HOOK))["data"]["webhook_id"]
+    tested = (await post(f"/v1/webhooks/{hook}/test", {}))["data"]
     return {
+        "webhook_id": hook,
+        "delivery_id": tested["delivery_id"],
         "session_id": session["session_id"],
         "agent_session_id": str(begun["session"]["session_id"]),
         "visitor_id": "visitor_of_b",
@@ -277,7 +294,7 @@ def plain(answered: Answered, ids: Ids) -> str:
     for name, value in sorted(ids.items()):
         if len(value) > 6:  # a number may stand anywhere
             text = text.replace(value, f"<{name}>")
-    text = _TOKEN.sub("<token>", _MADE.sub("<made>", text))
+    text = _NUMBER.sub("<number>", _TOKEN.sub("<token>", _MADE.sub("<made>", text)))
     return f"{answered.status} {text}"
 
 
@@ -311,6 +328,8 @@ async def test_another_workspace_s_ids_answer_like_ids_of_nobody(two: Two, crede
 @pytest.mark.parametrize("name", sorted(NOBODY))
 async def test_one_foreign_id_alone_answers_like_an_id_of_nobody(two: Two, name: str) -> None:
     """All other ids are A's own or left to A, so that this one is what is looked at."""
+    hook = {**HOOK, "description": ""}
+    made = await two.live.server.send("POST", "/v1/webhooks", hook, A.headers)
     own = {
         **NOBODY,
         "session_id": two.session_of_a["session_id"],
@@ -321,9 +340,10 @@ async def test_one_foreign_id_alone_answers_like_an_id_of_nobody(two: Two, name:
         "agent_id": str(A.agent),
         "calendar_id": f"cal_{A.name}",
         "set": "main",
+        "webhook_id": made.json["data"]["webhook_id"],
     }
     for row in ROWS:
-        if row.name in ("close_session", "publish_rules", "rollback_rules", "send_message"):
+        if row.name in LASTING:
             continue  # what they do once cannot be compared with a second time
         for credential in ("key", "widget"):
             foreign = await two.request(row, credential, {**own, name: two.ids[name]})

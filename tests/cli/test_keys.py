@@ -3,43 +3,21 @@
 import http.client
 import io
 import json
-import os
 import re
-import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from engine.clock import Stopwatch, SystemClock
+from engine.clock import SystemClock
 from server.access.api_keys import is_possible
 from server.access.jwt_tokens import DashboardTokens
 from server.access.passwords import password_matches
 from server.cli.command import Exit
 from server.cli.main import main
 from server.config import load_config
+from tests.cli.running import CONFIG, DEADLINE_S, serving
 
-ROOT = Path(__file__).resolve().parents[2]
-DEADLINE_S = 15.0
-SECRET = "the dashboards' secret of this test, 32+"
-CONFIG = f"""\
-[server]
-port = 0
-[[workspaces]]
-id = "ws_dev"
-name = "Dev"
-  [[workspaces.api_keys]]
-  name = "of the file"
-  key = "dev_key_0123456789abcdef"
-  [workspaces.jwt]
-  secret = "{SECRET}"
-  [[workspaces.sites]]
-  source_id = "site_dev"
-  origins = []
-"""
 SECOND = """
 [[workspaces]]
 id = "ws_two"
@@ -48,14 +26,6 @@ name = "Two"
   source_id = "site_two"
   origins = []
 """
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (tmp_path / "opportune.toml").write_text(CONFIG, encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("OPPORTUNE_CONFIG", raising=False)
-    return tmp_path
 
 
 class Said:
@@ -77,31 +47,6 @@ class Said:
         found = re.search(r"key_[0-9A-Z]{26}", self.err + self.out)
         assert found is not None
         return found[0]
-
-
-@contextmanager
-def serving(folder: Path) -> Iterator[int]:
-    """Run a real server in a folder; yields its port."""
-    said = folder / "said.txt"
-    with said.open("wb") as stream:
-        child = subprocess.Popen(
-            [sys.executable, "-m", "server.cli.main", "serve"],
-            cwd=folder,
-            stdout=subprocess.DEVNULL,
-            stderr=stream,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-        )
-    watch = Stopwatch()
-    try:
-        while "Stop: Ctrl-C" not in said.read_text(encoding="utf-8"):
-            assert child.poll() is None, said.read_text(encoding="utf-8")
-            assert watch.elapsed_ms() < DEADLINE_S * 1000
-            time.sleep(0.02)
-        token = (folder / "data" / "operator.token").read_text("ascii")
-        yield int(token.rpartition(":")[2])
-    finally:
-        child.terminate()
-        child.wait(timeout=DEADLINE_S)
 
 
 def status_with(port: int, key: str) -> int:

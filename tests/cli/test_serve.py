@@ -10,9 +10,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from engine.clock import Stopwatch
 from server.cli.command import Exit
@@ -227,7 +230,7 @@ def test_a_store_in_use_is_refused(folder: Path, port: int, started: list[Proces
 
 def test_an_unknown_store_is_refused(folder: Path, port: int) -> None:
     said = _refused(folder, "--port", str(port), "--store", "mysql://localhost/x")
-    assert "memory: or sqlite:///" in said
+    assert "use memory:, sqlite:///data/opportune.db, redis://" in said
 
 
 def test_broken_rules_start_nothing(folder: Path, port: int) -> None:
@@ -248,3 +251,105 @@ def test_weaker_durability_is_refused_unless_allowed(
     assert "store.durability is D3, this store keeps D2" in said
     process = _serve(started, folder, port, "--allow-weaker-durability")
     assert process.child.poll() is None
+
+
+# ---- the end
+
+
+def _half_a_request(port: int) -> socket.socket:
+    """Begin a request whose body does not come yet."""
+    client = socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_S)
+    client.sendall(
+        b"POST /api/widgets/ws_dev/track HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b"Authorization: Bearer wk_dev\r\nContent-Length: 36\r\n\r\n"
+    )
+    time.sleep(0.2)
+    return client
+
+
+def test_while_it_ends_what_is_under_way_is_answered_and_what_is_new_refused(
+    folder: Path, port: int, started: list[Process]
+) -> None:
+    process = _serve(started, folder, port)
+    with _half_a_request(port) as client:
+        process.child.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+        status, ready = _ready(port)
+        assert (status, ready["status"]) == (503, "stopping")
+        client.sendall(b'{"sessionId":"s1","event":"clicked"}')
+        assert client.recv(65_536).startswith(b"HTTP/1.1 200")
+    assert process.ended() == Exit.CLEAN
+
+
+def _session(port: int) -> str:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=DEADLINE_S)
+    headers = {
+        "Authorization": "Bearer dev_key_0123456789abcdef",
+        "X-Workspace-ID": "ws_dev",
+        "Content-Type": "application/json",
+    }
+    body = json.dumps({"source_id": "site_dev", "visitor": {}})
+    connection.request("POST", "/v1/live-chat/sessions", body, headers)
+    session: str = json.loads(connection.getresponse().read())["data"]["session_id"]
+    connection.close()
+    return session
+
+
+def test_its_sockets_are_told_to_come_back_when_it_ends(
+    folder: Path, port: int, started: list[Process]
+) -> None:
+    process = _serve(started, folder, port)
+    address = f"ws://127.0.0.1:{port}/v1/sessions/{_session(port)}"
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(connect(address)) for _ in range(10)]
+        for each in sockets:
+            each.send('{"type":"auth","token":"wk_dev"}')
+            assert json.loads(each.recv(DEADLINE_S))["type"] == "hello"
+        process.child.send_signal(signal.SIGTERM)
+        for each in sockets:
+            with pytest.raises(ConnectionClosed) as closed:
+                each.recv(DEADLINE_S)
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 1012
+    assert process.ended() == Exit.CLEAN
+    assert "Traceback" not in process.said
+
+
+def test_a_second_signal_ends_it_at_once(folder: Path, port: int, started: list[Process]) -> None:
+    process = _serve(started, folder, port)
+    with _half_a_request(port):
+        process.child.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+        assert process.child.poll() is None
+        process.child.send_signal(signal.SIGTERM)
+        assert process.ended() == 128 + signal.SIGTERM
+    assert "stopped at once" in process.said
+
+
+def test_the_end_of_the_grace_ends_it(folder: Path, port: int, started: list[Process]) -> None:
+    config = folder / "opportune.toml"
+    config.write_text('[server]\nshutdown_grace = "1s"\n' + CONFIG, encoding="utf-8")
+    process = _serve(started, folder, port)
+    with _half_a_request(port):
+        watch = Stopwatch()
+        process.child.send_signal(signal.SIGTERM)
+        process.ended()
+        assert watch.elapsed_ms() < 4_000
+
+
+@pytest.mark.parametrize("store", ["memory:", "sqlite:///data/x.db"])
+def test_several_workers_need_a_store_that_they_can_share(
+    folder: Path, port: int, store: str
+) -> None:
+    said = _refused(folder, "--port", str(port), "--store", store, "--workers", "2")
+    assert "set store.url to redis://" in said
+    assert said.count("\n") == 1
+
+
+def test_a_number_of_workers_out_of_range_is_refused(folder: Path) -> None:
+    assert "0 is not 1 to 256" in _refused(folder, "--workers", "0")
+
+
+def test_a_password_in_the_store_s_url_is_not_said(folder: Path, port: int) -> None:
+    store = "redis://app:s3cretword@127.0.0.1:99999"
+    assert "s3cretword" not in _refused(folder, "--port", str(port), "--store", store)

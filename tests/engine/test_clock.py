@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from engine.clock import Stopwatch, SystemClock
+from engine.clock import Stopwatch, StoreClock, SystemClock
 from engine.testing.manual_clock import ManualClock
 
 
@@ -34,3 +34,39 @@ def test_a_stopwatch_measures() -> None:
     watch = Stopwatch()
     first = watch.elapsed_ms()
     assert 0 <= first <= watch.elapsed_ms()
+
+
+class Monotonic:
+    """A monotonic clock moved by hand, with a beginning that means nothing."""
+
+    def __init__(self) -> None:
+        self.at_ms = 777
+
+    def __call__(self) -> int:
+        return self.at_ms
+
+
+def test_a_store_s_clock_runs_between_two_looks_at_the_store() -> None:
+    monotonic = Monotonic()
+    clock = StoreClock(5_000, monotonic)
+    assert clock.now_ms() == 5_000
+    monotonic.at_ms += 250
+    assert clock.now_ms() == 5_250
+    assert clock.follow(5_260) == 10
+    assert clock.now_ms() == 5_260
+
+
+def test_a_store_s_clock_stands_while_the_store_s_time_steps_back() -> None:
+    monotonic = Monotonic()
+    clock = StoreClock(5_000, monotonic)
+    assert clock.follow(4_000) == -1_000
+    monotonic.at_ms += 900
+    assert clock.now_ms() == 5_000
+    monotonic.at_ms += 200
+    assert clock.now_ms() == 5_100
+
+
+def test_a_store_s_clock_runs_by_itself_on_the_machine_s_monotonic_clock() -> None:
+    clock = StoreClock(5_000)
+    first = clock.now_ms()
+    assert 5_000 <= first <= clock.now_ms()

@@ -44,6 +44,15 @@ def test_time_on_page_stops_while_the_tab_is_hidden() -> None:
     assert browser.clock("page_age", 70) == 70
 
 
+def test_a_page_seen_a_moment_before_its_session_was_made_is_where_it_begins() -> None:
+    browser = Browser()
+    seen = Event("", "view", START_MS - 20, tab="a", url=PAGE)
+    take_event(PROGRAM, browser.session, seen, START_MS + 5)
+    assert browser.session.late_events == 0
+    assert browser.session.state.page_key == "shop.test/pricing"
+    assert browser.clock("time_on_page", 10) == 10
+
+
 def test_a_new_page_starts_its_clock_scroll_and_attributes_anew() -> None:
     browser = Browser()
     browser.do(0, "view", url=PAGE + "?utm_source=ads", title="Pricing")

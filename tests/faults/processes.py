@@ -8,17 +8,19 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from time import monotonic, sleep
 from urllib.error import URLError
 
 ROOT = Path(__file__).parent.parent.parent
 READY_S = 20.0
+SQLITE = "sqlite:///data/opportune.db"
 
 CONFIG = """
 [store]
 url = "sqlite:///data/opportune.db"
+durability = "D2"
 
 [[workspaces]]
 id = "ws_test"
@@ -42,6 +44,17 @@ rules = "rules"
   name = "Helper"
 """
 
+# Ends with the process that started it, also when that one is killed.
+_START = """
+import ctypes, os, runpy, signal, sys
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+    if os.getppid() != int(sys.argv[1]):
+        sys.exit(1)
+del sys.argv[:2]
+runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+"""
+
 RULES = """
 policy {
   first message after 1s
@@ -57,12 +70,15 @@ rule help "Pricing help" {
 """
 
 
-def workspace(folder: Path) -> Path:
+def workspace(
+    folder: Path, *, store: str = SQLITE, durability: str = "D2", rules: str = RULES
+) -> Path:
     """Write a workspace with one quick rule into an empty folder; returns the configuration's path."""
-    (folder / "rules").mkdir()
-    (folder / "rules" / "main.rules").write_text(RULES, encoding="utf-8")
+    (folder / "rules").mkdir(parents=True)
+    (folder / "rules" / "main.rules").write_text(rules, encoding="utf-8")
     path = folder / "opportune.toml"
-    path.write_text(CONFIG, encoding="utf-8")
+    text = CONFIG.replace(SQLITE, store).replace('"D2"', f'"{durability}"')
+    path.write_text(text, encoding="utf-8")
     return path
 
 
@@ -74,39 +90,55 @@ def free_port() -> int:
 
 
 class Server:
-    """One serving process on loopback."""
+    """One serving process on loopback, which ends with this one.
 
-    def __init__(self, config: Path, port: int) -> None:
+    `module` is run instead of the command line's, with `first` before `serve`: a control with a safety off.
+    What it says on stderr is read from `process.stderr`, or lies in `log`.
+    """
+
+    def __init__(
+        self,
+        config: Path,
+        port: int,
+        *,
+        module: str = "server.cli.main",
+        first: tuple[str, ...] = (),
+        log: Path | None = None,
+    ) -> None:
         self.port = port
-        self.process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "server.cli.main",
-                "serve",
-                "--config",
-                str(config),
-                "--port",
-                str(port),
-            ],
-            cwd=config.parent,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
+        self.log = log
+        serve = ["serve", "--config", str(config), "--port", str(port)]
+        with ExitStack() as stack:
+            stderr = subprocess.PIPE if log is None else stack.enter_context(log.open("ab"))
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", _START, str(os.getpid()), module, *first, *serve],
+                cwd=config.parent,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+                start_new_session=True,
+            )
 
     def wait_ready(self) -> None:
         deadline = monotonic() + READY_S
         while monotonic() < deadline:
             ready = f"http://127.0.0.1:{self.port}/readyz"
-            with suppress(URLError, ConnectionError), urllib.request.urlopen(ready, timeout=2):
+            with (
+                suppress(URLError, ConnectionError, TimeoutError),
+                urllib.request.urlopen(ready, timeout=2),
+            ):
                 return
             if self.process.poll() is not None:
-                assert self.process.stderr is not None
-                raise AssertionError(self.process.stderr.read().decode())
+                raise AssertionError(self.said())
             sleep(0.02)
-        raise AssertionError("the server did not become ready")
+        raise AssertionError(f"the server did not become ready; see {self.log}")
+
+    def said(self) -> str:
+        """Return what it said on stderr until its end."""
+        if self.log is not None:
+            return self.log.read_text("utf-8")
+        assert self.process.stderr is not None
+        return self.process.stderr.read().decode()
 
     def post(self, path: str, body: object, headers: dict[str, str]) -> dict[str, object]:
         request = urllib.request.Request(
@@ -154,5 +186,5 @@ def serving(config: Path, port: int) -> Iterator[Server]:
     finally:
         if server.process.poll() is None:
             server.kill()
-        assert server.process.stderr is not None
-        server.process.stderr.close()
+        if server.process.stderr is not None:
+            server.process.stderr.close()

@@ -12,6 +12,7 @@ import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 
 from engine.clock import Clock
+from engine.stores.base import Store
 from engine.testing.manual_clock import ManualClock
 from server.assembly import Assembled, assemble
 from server.config import Config, load_config
@@ -190,10 +191,12 @@ class ListeningServer:
 
 
 @asynccontextmanager
-async def listening(config: Config, clock: Clock | None = None) -> AsyncIterator[ListeningServer]:
+async def listening(
+    config: Config, clock: Clock | None = None, store: Store | None = None
+) -> AsyncIterator[ListeningServer]:
     """Run a server with uvicorn, set as `opportune serve` sets it."""
-    manual = ManualClock()
-    parts = await assemble(config, clock=clock or manual)
+    manual = clock if isinstance(clock, ManualClock) else ManualClock()
+    parts = await assemble(config, clock=clock or manual, store=store)
     settings = uvicorn.Config(
         parts.app,
         host="127.0.0.1",

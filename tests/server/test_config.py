@@ -125,6 +125,12 @@ def test_the_environment_writes_lists_booleans_numbers_and_durations(tmp_path: P
             'assistants[1].id: "asst_chat_001" stands twice',
         ),
         ('"ACME_CRM_WHSEC"', '"NOPE"', "webhooks[0].secret_env: set the environment variable NOPE"),
+        ('timeout = "15s"', 'timeout = "21s"', 'webhooks.timeout: write a duration up to "20s"'),
+        (
+            'disable_after = "120h"',
+            'disable_after = "0s"',
+            "webhooks.disable_after: write how long",
+        ),
         (
             'rules = "rules/acme"',
             'rules = "no"',

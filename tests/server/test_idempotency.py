@@ -5,13 +5,15 @@ import asyncio
 import pytest
 
 from engine.errors import StoreUnavailable
-from engine.stores.base import Retention
+from engine.stores.base import Replayed, Retention
 from engine.stores.memory_impl import MemoryStore
+from server.errors import ApiError
 from server.limits.idempotency import LOCK_MS, RepeatKey, answer_once, repeat_key
 from server.wire.envelope import Answer
 
 pytestmark = pytest.mark.anyio
 DONE = Answer(200, b'{"data":1}')
+SECRET = b"a secret of tests that is long enough"
 
 
 class Clock:
@@ -29,7 +31,7 @@ class Forgetful(MemoryStore):
 
 def named(body: bytes = b"{}", **parts: str) -> RepeatKey:
     scope = {"workspace": "ws_a", "method": "POST", "path": "/v1/x", **parts}
-    return repeat_key(b"key", body=body, **scope)
+    return repeat_key(b"key", body=body, secret=SECRET, **scope)
 
 
 @pytest.fixture
@@ -82,6 +84,21 @@ def test_repeats_have_one_name_and_another_body_has_another() -> None:
 
 
 def test_parts_of_a_scope_cannot_be_shifted() -> None:
-    first = repeat_key(b"k", "ws_a", "POST", "/v1/x", b"")
-    second = repeat_key(b"k", "ws_aPOST", "", "/v1/x", b"")
+    first = repeat_key(b"k", "ws_a", "POST", "/v1/x", body=b"", secret=SECRET)
+    second = repeat_key(b"k", "ws_aPOST", "", "/v1/x", body=b"", secret=SECRET)
     assert first.digest != second.digest
+
+
+async def test_what_is_kept_of_an_answer_can_be_read_by_its_repeat_alone(
+    store: MemoryStore,
+) -> None:
+    await answer_once(store, named(), done)
+    kept = await store.idem_begin(named().digest, named().body_sha256)
+    assert isinstance(kept, Replayed)
+    assert DONE.body not in kept.response
+    assert (await answer_once(store, named(), done)).body == DONE.body
+    scope = ("ws_a", "POST", "/v1/x")
+    other = repeat_key(b"key", *scope, body=b"{}", secret=b"another secret of a later start")
+    with pytest.raises(ApiError) as refused:
+        await answer_once(store, other, done)
+    assert refused.value.reason == "idempotency_key_reused"

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from engine.stores.base import Health
 from tests.server.running import CONFIG, ORIGIN, WIDGET, TestServer, in_process, write_config
 
 pytestmark = pytest.mark.anyio
@@ -29,6 +31,27 @@ async def test_readiness_ends_with_the_store(server: TestServer) -> None:
     assert (await server.send("GET", "/readyz")).status == 503
 
 
+async def test_readiness_tells_of_a_full_disk_and_of_servers_that_are_down(
+    server: TestServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = server.parts.app.services
+    health = await services.health()
+
+    def answer(**fields: object) -> None:
+        async def told() -> Health:
+            return msgspec.structs.replace(health, **fields)
+
+        monkeypatch.setattr(services, "health", told)
+
+    answer(ok=False, reason="disk_full")
+    full = await server.send("GET", "/readyz")
+    assert (full.status, full.json["status"]) == (503, "disk_full")
+    assert "primaries_down" not in full.json
+    answer(primaries_down=2)
+    partly = await server.send("GET", "/readyz")
+    assert (partly.status, partly.json["primaries_down"]) == (200, 2)
+
+
 async def test_the_version_names_protocol_and_language(server: TestServer) -> None:
     answered = await server.send("GET", "/version")
     assert set(answered.json) == {"version", "protocol", "rules_language"}
@@ -43,6 +66,32 @@ async def test_metrics_count_requests_events_and_messages(server: TestServer) ->
     assert 'opportune_http_requests_total{operation="track",status="400"} 1.0' in lines
     assert 'opportune_events_total{result="accepted"} 1.0' in lines
     assert any(line.startswith("opportune_runtime_events") for line in lines)
+
+
+async def test_metrics_tell_what_waits_where_and_what_was_refused_for_it(
+    server: TestServer,
+) -> None:
+    lines = (await server.send("GET", "/metrics")).body.decode().splitlines()
+    for name in (
+        "store_queued",
+        "store_available",
+        "admission_events_waiting",
+        "admission_wait_seconds",
+        "outbox_waiting",
+        "webhooks_in_hand",
+        "runtime_partitions",
+        "runtime_conflicts",
+    ):
+        assert any(line.startswith(f"opportune_{name} ") for line in lines), name
+    assert 'opportune_refused_total{rank="heartbeat"} 0.0' in lines
+
+
+async def test_metrics_name_the_worker_where_there_are_several(server: TestServer) -> None:
+    server.parts.app.services.metrics.worker = "2"
+    lines = (await server.send("GET", "/metrics")).body.decode().splitlines()
+    numbers = [line for line in lines if line and not line.startswith("#")]
+    assert numbers
+    assert all('worker="2"' in line for line in numbers)
 
 
 async def test_metrics_may_need_a_token(tmp_path: Path, anyio_backend: str) -> None:

@@ -4,94 +4,97 @@ import pytest
 
 from engine.errors import StoreUnavailable
 from engine.limits import CAUSES_ROWS_MAX
-from engine.stores import memory_workspace, sqlite_workspace
+from engine.stores import head, redis_outbox
 from engine.stores.base import Committed, Conflict, Count, Duplicate, Store, StoredCause
-from tests.stores.steps import OTHER, REF, step
+from tests.stores.steps import OTHER, REF, a_cause, causes_of, step
 
 pytestmark = pytest.mark.anyio
 
 
 async def test_causes_come_in_the_order_they_were_kept(store: Store) -> None:
-    await store.commit(step(0, causes=(_cause("evt_b"), _cause("evt_a"))))
-    await store.commit(step(0, OTHER, causes=(_cause("evt_c", OTHER.visitor),)))
-    assert await store.take_causes() == [
-        _cause("evt_b"),
-        _cause("evt_a"),
-        _cause("evt_c", OTHER.visitor),
-    ]
+    await store.commit(step(0, causes=(a_cause("evt_b"), a_cause("evt_a"))))
+    await store.commit(step(0, OTHER, causes=(a_cause("evt_c", OTHER.visitor),)))
+    of_ref = store.partition_of(REF.workspace, REF.visitor)
+    found = await store.take_causes(of_ref)
+    assert found[:2] == [a_cause("evt_b"), a_cause("evt_a")]
+    others = await store.take_causes(store.partition_of(OTHER.workspace, OTHER.visitor))
+    assert others[-1] == a_cause("evt_c", OTHER.visitor)
+    assert len(await causes_of(store)) == 3
 
 
 async def test_taking_causes_takes_nothing_away(store: Store) -> None:
-    await store.commit(step(0, causes=(_cause("evt_1"),)))
-    assert await store.take_causes() == await store.take_causes() == [_cause("evt_1")]
+    await store.commit(step(0, causes=(a_cause("evt_1"),)))
+    assert await causes_of(store) == await causes_of(store) == [a_cause("evt_1")]
 
 
 async def test_a_settled_cause_is_gone_and_settling_again_is_nothing(store: Store) -> None:
-    await store.commit(step(0, causes=(_cause("evt_1"), _cause("evt_2"))))
-    await store.settle_causes(["evt_1", "evt_never"])
-    assert await store.take_causes() == [_cause("evt_2")]
-    await store.settle_causes(["evt_1", "evt_2"])
-    assert await store.take_causes() == []
+    await store.commit(step(0, causes=(a_cause("evt_1"), a_cause("evt_2"))))
+    await _settle(store, ["evt_1", "evt_never"])
+    assert await causes_of(store) == [a_cause("evt_2")]
+    await _settle(store, ["evt_1", "evt_2"])
+    assert await causes_of(store) == []
 
 
 async def test_a_cause_that_is_kept_already_keeps_its_place_and_body(store: Store) -> None:
-    await store.commit(step(0, causes=(_cause("evt_1"), _cause("evt_2"))))
+    await store.commit(step(0, causes=(a_cause("evt_1"), a_cause("evt_2"))))
     again = StoredCause("evt_1", "ws_a", REF.visitor, b"told differently")
     assert isinstance(await store.commit(step(1, causes=(again,))), Committed)
-    assert await store.take_causes() == [_cause("evt_1"), _cause("evt_2")]
+    assert await causes_of(store) == [a_cause("evt_1"), a_cause("evt_2")]
 
 
 async def test_a_commit_that_is_refused_or_repeated_keeps_and_counts_nothing(store: Store) -> None:
-    first = step(0, causes=(_cause("evt_1"),), counts=(Count("2026-11-21", "sent"),))
+    first = step(0, causes=(a_cause("evt_1"),), counts=(Count("2026-11-21", "sent"),))
     await store.commit(first)
-    await store.settle_causes(["evt_1"])
+    await _settle(store, ["evt_1"])
     assert isinstance(await store.commit(first), Duplicate)
-    late = step(0, op="op_late", causes=(_cause("evt_2"),), counts=(Count("2026-11-21", "sent"),))
+    late = step(0, op="op_late", causes=(a_cause("evt_2"),), counts=(Count("2026-11-21", "sent"),))
     assert isinstance(await store.commit(late), Conflict)
-    assert await store.take_causes() == []
+    assert await causes_of(store) == []
     assert await store.counts("ws_a", ["2026-11-21"], "") == {"sent": 1}
 
 
 async def test_causes_are_read_in_slices(store: Store) -> None:
-    causes = tuple(_cause(f"evt_{number}") for number in range(CAUSES_ROWS_MAX + 1))
+    causes = tuple(a_cause(f"evt_{number}") for number in range(CAUSES_ROWS_MAX + 1))
     await store.commit(step(0, causes=causes))
-    assert await store.take_causes(2) == list(causes[:2])
-    assert await store.take_causes(CAUSES_ROWS_MAX + 1) == list(causes[:-1])
+    partition = store.partition_of(REF.workspace, REF.visitor)
+    assert await store.take_causes(partition, limit=2) == list(causes[:2])
+    found = await store.take_causes(partition, limit=CAUSES_ROWS_MAX + 1)
+    assert found == list(causes[:-1])
 
 
 async def test_causes_that_belong_to_no_commit_are_kept_in_turn(store: Store) -> None:
-    await store.commit(step(0, causes=(_cause("evt_1"),)))
-    await store.keep_causes([_cause("evt_3"), _cause("evt_2"), _cause("evt_1")])
-    await store.keep_causes([_cause("evt_3")])
+    await store.commit(step(0, causes=(a_cause("evt_1"),)))
+    await store.keep_causes([a_cause("evt_3"), a_cause("evt_2"), a_cause("evt_1")])
+    await store.keep_causes([a_cause("evt_3")])
     await store.keep_causes([])
-    assert [cause.id for cause in await store.take_causes()] == ["evt_1", "evt_3", "evt_2"]
+    assert [cause.id for cause in await causes_of(store)] == ["evt_1", "evt_3", "evt_2"]
 
 
 async def test_a_document_keeps_its_causes_only_when_it_is_written(store: Store) -> None:
-    written = await store.put_doc("ws_a", "site", "s1", b"one", 0, causes=(_cause("evt_1"),))
+    written = await store.put_doc("ws_a", "site", "s1", b"one", 0, causes=(a_cause("evt_1"),))
     assert written == 1
-    await store.put_doc("ws_a", "site", "s1", b"two", 0, causes=(_cause("evt_2"),))
-    assert await store.take_causes() == [_cause("evt_1")]
+    await store.put_doc("ws_a", "site", "s1", b"two", 0, causes=(a_cause("evt_2"),))
+    assert await causes_of(store) == [a_cause("evt_1")]
 
 
 async def test_when_too_many_causes_wait_only_what_has_causes_is_refused(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    embedded: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(memory_workspace, "CAUSES_LEN_MAX", 2)
-    monkeypatch.setattr(sqlite_workspace, "CAUSES_LEN_MAX", 2)
-
-    await store.commit(step(0, causes=(_cause("evt_1"), _cause("evt_2"))))
+    monkeypatch.setattr(head, "CAUSES_LEN_MAX", 2)
+    monkeypatch.setattr(redis_outbox, "CAUSES_LEN_MAX", 2)
+    store = embedded
+    await store.commit(step(0, causes=(a_cause("evt_1"), a_cause("evt_2"))))
     with pytest.raises(StoreUnavailable) as caught:
-        await store.commit(step(1, causes=(_cause("evt_3"),)))
+        await store.commit(step(1, causes=(a_cause("evt_3"),)))
     assert caught.value.outcome == "none"
     with pytest.raises(StoreUnavailable):
-        await store.put_doc("ws_a", "site", "s1", b"one", 0, causes=(_cause("evt_3"),))
+        await store.put_doc("ws_a", "site", "s1", b"one", 0, causes=(a_cause("evt_3"),))
     with pytest.raises(StoreUnavailable):
-        await store.keep_causes([_cause("evt_3")])
+        await store.keep_causes([a_cause("evt_3")])
     assert await store.get_doc("ws_a", "site", "s1") is None
     assert isinstance(await store.commit(step(1)), Committed)
-    await store.settle_causes(["evt_1"])
-    assert isinstance(await store.commit(step(2, causes=(_cause("evt_3"),))), Committed)
+    await _settle(store, ["evt_1"])
+    assert isinstance(await store.commit(step(2, causes=(a_cause("evt_3"),))), Committed)
 
 
 async def test_counters_add_up_by_day_and_are_read_by_prefix(store: Store) -> None:
@@ -124,5 +127,6 @@ async def test_a_prefix_is_text_and_no_pattern(store: Store) -> None:
         assert await store.counts("ws_a", ["2026-11-21"], name[:4]) == {name: 1}
 
 
-def _cause(name: str, visitor: str = REF.visitor) -> StoredCause:
-    return StoredCause(name, "ws_a", visitor, b"body of " + name.encode())
+async def _settle(store: Store, ids: list[str]) -> None:
+    """Settle causes of `REF`'s visitor."""
+    await store.settle_causes(store.partition_of(REF.workspace, REF.visitor), ids)

@@ -3,14 +3,15 @@
 import pytest
 
 from engine.stores.base import Committed, SessionRef, Store
-from tests.stores.steps import OTHER, REF, START_MS, SteppedClock, step
+from tests.stores.steps import OTHER, REF, START_MS, SteppedClock, due_of, step, until
 
 pytestmark = pytest.mark.anyio
 
 
 async def test_nothing_is_due_in_an_empty_store(store: Store) -> None:
-    due = await store.claim_due()
-    assert (due.now_ms, due.next_ms, due.sessions) == (START_MS, None, ())
+    for partition in range(store.partitions):
+        due = await store.claim_due(partition)
+        assert (due.now_ms, due.next_ms, due.sessions) == (START_MS, None, ())
 
 
 async def test_a_wakeup_is_claimed_at_its_millisecond_and_not_before(
@@ -18,32 +19,32 @@ async def test_a_wakeup_is_claimed_at_its_millisecond_and_not_before(
 ) -> None:
     await store.commit(step(0, wake_ms=START_MS + 45_000))
     clock.now_ms = START_MS + 44_999
-    early = await store.claim_due()
+    early = await store.claim_due(store.partition_of(REF.workspace, REF.visitor))
     assert early.sessions == ()
     assert early.next_ms is not None
     assert clock.now_ms - 2_000 < early.next_ms <= START_MS + 45_000
     clock.now_ms = START_MS + 45_000
-    assert (await store.claim_due()).sessions == ((REF, START_MS + 45_000),)
+    assert await due_of(store) == ((REF, START_MS + 45_000),)
 
 
 async def test_a_claim_is_exclusive_until_its_lease_ends(store: Store, clock: SteppedClock) -> None:
     await store.commit(step(0, wake_ms=START_MS))
-    assert len((await store.claim_due(lease_ms=500)).sessions) == 1
+    assert len(await due_of(store, lease_ms=500)) == 1
     clock.now_ms += 499
-    assert (await store.claim_due()).sessions == ()
+    assert await due_of(store) == ()
     clock.now_ms += 1
-    assert (await store.claim_due()).sessions == ((REF, START_MS),)
+    assert await due_of(store) == ((REF, START_MS),)
 
 
 async def test_a_commit_ends_the_claim(store: Store, clock: SteppedClock) -> None:
     await store.commit(step(0, wake_ms=START_MS))
-    await store.claim_due()
+    await due_of(store)
     fired = step(1, fired_ms=START_MS, wake_ms=START_MS + 10_000)
     assert isinstance(await store.commit(fired), Committed)
     clock.now_ms += 9_999
-    assert (await store.claim_due()).sessions == ()
+    assert await due_of(store) == ()
     clock.now_ms += 1
-    assert (await store.claim_due()).sessions == ((REF, START_MS + 10_000),)
+    assert await due_of(store) == ((REF, START_MS + 10_000),)
 
 
 async def test_a_later_commit_moves_or_removes_the_one_wakeup(
@@ -54,11 +55,11 @@ async def test_a_later_commit_moves_or_removes_the_one_wakeup(
     await store.commit(step(0, OTHER, wake_ms=START_MS + 10))
     await store.commit(step(1, OTHER))
     clock.now_ms += 19
-    assert (await store.claim_due()).sessions == ()
+    assert await due_of(store) == ()
     clock.now_ms += 1
-    assert (await store.claim_due()).sessions == ((REF, START_MS + 20),)
+    assert await due_of(store) == ((REF, START_MS + 20),)
     clock.now_ms += 100_000
-    assert (await store.claim_due()).sessions == ((REF, START_MS + 20),)
+    assert await due_of(store) == ((REF, START_MS + 20),)
 
 
 async def test_a_claim_is_limited_and_takes_the_earliest_first(
@@ -68,22 +69,48 @@ async def test_a_claim_is_limited_and_takes_the_earliest_first(
     for place, ref in enumerate(refs):
         await store.commit(step(0, ref, wake_ms=START_MS + 100 - place))
     clock.now_ms += 100
-    first = await store.claim_due(limit=4)
-    assert [due_ms - START_MS for _, due_ms in first.sessions] == [91, 92, 93, 94]
-    assert [ref for ref, _ in first.sessions] == refs[9:5:-1]
-    assert len((await store.claim_due()).sessions) == 6
+    for partition in range(store.partitions):
+        mine = [ref for ref in refs if store.partition_of(ref.workspace, ref.visitor) == partition]
+        first = await store.claim_due(partition, limit=2)
+        assert [ref for ref, _ in first.sessions] == mine[::-1][:2]
+        rest = await store.claim_due(partition)
+        assert [ref for ref, _ in rest.sessions] == mine[::-1][2:]
 
 
 async def test_an_earlier_wakeup_than_the_next_one_is_told(store: Store) -> None:
-    told: list[int] = []
-    store.on_earlier_wake = told.append
+    other = SessionRef(REF.workspace, REF.visitor, "chat_9")
+    partition = store.partition_of(REF.workspace, REF.visitor)
+    told: list[tuple[int, int]] = []
+    store.on_earlier_wake = lambda *of: told.append(of)
+    await store.watch("w1", {partition})
     await store.commit(step(0, wake_ms=START_MS + 60_000))
-    assert told == [START_MS + 60_000]
-    await store.claim_due()
-    await store.commit(step(0, OTHER, wake_ms=START_MS + 90_000))
-    assert told == [START_MS + 60_000]
-    await store.commit(step(1, OTHER, wake_ms=START_MS + 5))
-    assert told == [START_MS + 60_000, START_MS + 5]
+    await until(lambda: told == [(partition, START_MS + 60_000)])
+    await store.claim_due(partition)
+    await store.commit(step(0, other, wake_ms=START_MS + 90_000))
+    await store.commit(step(1, other, wake_ms=START_MS + 5))
+    await until(lambda: told[1:] == [(partition, START_MS + 5)])
+
+
+async def test_a_wakeup_that_another_worker_sets_is_told_to_who_watches_its_partition(
+    store: Store, peer: Store
+) -> None:
+    partition = store.partition_of(REF.workspace, REF.visitor)
+    told: list[tuple[int, int]] = []
+    store.on_earlier_wake = lambda *of: told.append(of)
+    await store.watch("w1", {partition})
+    await store.claim_due(partition)
+    await peer.commit(step(0, wake_ms=START_MS + 5))
+    await until(lambda: told == [(partition, START_MS + 5)])
+
+
+async def test_a_wakeup_of_another_s_claim_is_not_claimed_twice(
+    store: Store, peer: Store, clock: SteppedClock
+) -> None:
+    await store.commit(step(0, wake_ms=START_MS))
+    assert await due_of(peer) == ((REF, START_MS),)
+    assert await due_of(store) == ()
+    clock.now_ms += 500
+    assert await due_of(store) == ((REF, START_MS),)
 
 
 async def test_the_store_s_time_never_steps_back(store: Store, clock: SteppedClock) -> None:

@@ -60,7 +60,7 @@ async def test_what_was_answered_beside_sessions_survives_sigkill(tmp_path: Path
     told = len(said)
     store = await SqliteStore.open(tmp_path / "a.db", "D2", lambda: START_MS)
     # A round that was not told may have been done in part: what is there is from its beginning.
-    causes = [cause.id for cause in await store.take_causes(1_000)]
+    causes = [cause.id for cause in await store.take_causes(limit=1_000)]
     assert causes == keeper.causes_of(len(causes))
     assert len(causes) >= 2 * told
     assert [doc.name for doc in await store.list_docs("ws_a", "kind", limit=500)][-told:] == [

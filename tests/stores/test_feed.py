@@ -65,3 +65,17 @@ async def test_workspaces_do_not_share_a_feed(store: Store) -> None:
     page = await store.feed_after("ws_b", None, 0)
     assert [event.body for event in page.events] == [b"theirs"]
     assert (await store.feed_after("ws_c", None, 0)).events == ()
+
+
+async def test_a_feed_that_is_cleared_begins_anew_under_another_epoch(store: Store) -> None:
+    await store.feed_add("ws_a", "evt_1", b"one")
+    await store.feed_add("ws_b", "evt_1", b"theirs")
+    before = await store.feed_after("ws_a", None, 0)
+    await store.feed_clear("ws_a")
+    page = await store.feed_after("ws_a", before.epoch, before.offset)
+    assert (page.recovered, page.events) == (False, ())
+    assert page.epoch != before.epoch
+    offset = await store.feed_add("ws_a", "evt_1", b"one again")
+    after = await store.feed_after("ws_a", page.epoch, page.offset)
+    assert (after.recovered, after.events) == (True, (FeedEvent(offset, b"one again"),))
+    assert [event.body for event in (await store.feed_after("ws_b", None, 0)).events] == [b"theirs"]

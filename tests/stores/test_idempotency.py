@@ -93,9 +93,10 @@ async def test_keys_are_answered_apart(store: Store) -> None:
 
 
 async def test_more_keys_in_use_than_can_be_held_are_refused(
-    store: Store, clock: SteppedClock, monkeypatch: pytest.MonkeyPatch
+    embedded: Store, clock: SteppedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(locks, "LOCKS_LEN_MAX", 2)
+    store = embedded
     for key in (b"one", b"two"):
         assert await store.idem_begin(key, BODY, lock_ms=1_000) == Begun()
     with pytest.raises(StoreUnavailable) as caught:

@@ -90,6 +90,10 @@ async def test_scan_shows_each_session_once_with_its_entries_of_the_interval(
     assert [ref async for ref, _ in _scan(store, START_MS + 31, START_MS + 99)] == []
 
 
+async def test_a_scan_of_an_empty_store_shows_nothing(store: Store) -> None:
+    assert [ref async for ref, _ in _scan(store, 0, START_MS)] == []
+
+
 async def test_commits_during_a_scan_are_not_shown_twice(store: Store) -> None:
     await commit_all(store, 2)
     await commit_all(store, 2, OTHER)

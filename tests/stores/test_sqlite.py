@@ -32,7 +32,7 @@ async def sqlite(tmp_path: Path, clock: SteppedClock) -> AsyncIterator[SqliteSto
 
 async def test_an_unknown_url_is_refused_with_the_known_ones(clock: SteppedClock) -> None:
     for url in ("mysql://x", "sqlite:///", "sqlite:a.db", "memory"):
-        with pytest.raises(StoreRefused, match=r"use memory: or sqlite:///"):
+        with pytest.raises(StoreRefused, match=r"use memory:, sqlite:///"):
             await open_store(url, clock=clock)
 
 
@@ -331,7 +331,7 @@ async def _held(store: SqliteStore) -> AsyncIterator[None]:
         await asyncio.gather(held, return_exceptions=True)
 
 
-async def _ask(store: SqliteStore, sql: str, *values: object) -> tuple[object, ...]:
+async def _ask(store: SqliteStore, sql: str, *values: int) -> tuple[int, ...]:
     found = await store._read(lambda w: w.db.execute(sql, values).fetchone())
     return () if found is None else tuple(found)
 

@@ -1,7 +1,6 @@
-"""What only the SQLite store promises beside sessions: it stays, a failed batch leaves nothing, old files open."""
+"""What only the SQLite store promises beside sessions: it stays, a failed batch leaves nothing."""
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -19,12 +18,10 @@ from engine.stores.base import (
     StoredCause,
 )
 from engine.stores.sqlite_impl import SqliteStore
-from engine.stores.sqlite_schema import LAYOUT
-from tests.stores.steps import OTHER, REF, SteppedClock, step
+from tests.stores.steps import OTHER, REF, SteppedClock, a_delivery, keep_deliveries, step
 
 pytestmark = pytest.mark.anyio
 CAUSE = StoredCause("evt_1", "ws_a", "visitor_1", b"body")
-ADDED_IN_2 = ("cause", "counter", "booking")
 
 
 @pytest.fixture
@@ -39,6 +36,10 @@ async def test_what_is_kept_beside_sessions_is_there_after_a_restart(
 ) -> None:
     store = await SqliteStore.open(tmp_path / "a.db", "D2", clock)
     await store.commit(step(0, causes=(CAUSE,), counts=(Count("2026-11-21", "sent", 2),)))
+    await store.put_doc("ws_a", "site", "s1", b"one", 0)
+    await keep_deliveries(store, [a_delivery("dlv_1")])
+    # A claim ends with the process that made it.
+    assert len((await store.claim_deliveries()).deliveries) == 1
     await store.book("ws_a", "place", "apt_1", 1)
     await store.idem_end(b"key", b"hash", (200, b"answer"))
     await store.idem_begin(b"other", b"hash")
@@ -49,34 +50,14 @@ async def test_what_is_kept_beside_sessions_is_there_after_a_restart(
     again = await SqliteStore.open(tmp_path / "a.db", "D2", clock)
     assert await again.take_causes() == [CAUSE]
     assert await again.counts("ws_a", ["2026-11-21"], "") == {"sent": 2}
+    assert [delivery.id for delivery in (await again.claim_deliveries()).deliveries] == ["dlv_1"]
+    assert await again.changes(["ws_a"]) == {("ws_a", "site"): 1}
     assert not await again.book("ws_a", "place", "apt_2", 1)
     assert await again.idem_begin(b"key", b"hash") == Replayed(200, b"answer")
     # What was only in memory: locks and the feed, whose readers are told so by its epoch.
     assert await again.idem_begin(b"other", b"hash") == Begun()
     assert not (await again.feed_after("ws_a", epoch, 1)).recovered
     await again.close()
-
-
-async def test_a_file_of_the_layout_before_opens_with_all_it_held(
-    tmp_path: Path, clock: SteppedClock
-) -> None:
-    store = await SqliteStore.open(tmp_path / "a.db", "D2", clock)
-    await store.commit(step(0, expect_profile=0, profile=b"p"))
-    await store.close()
-    with sqlite3.connect(tmp_path / "a.db") as older:
-        for table in ADDED_IN_2:
-            older.execute(f"DROP TABLE {table}")
-        older.execute("UPDATE meta SET value = 1 WHERE key = 'layout'")
-    older.close()
-    again = await SqliteStore.open(tmp_path / "a.db", "D2", clock)
-    assert (await again.load(REF)).profile == b"p"
-    assert isinstance(await again.commit(step(1, causes=(CAUSE,))), Committed)
-    assert await again.take_causes() == [CAUSE]
-    await again.close()
-    with sqlite3.connect(tmp_path / "a.db") as newer:
-        found = newer.execute("SELECT value FROM meta WHERE key = 'layout'").fetchone()
-    newer.close()
-    assert found == (LAYOUT,)
 
 
 async def test_a_batch_with_a_faulty_commit_keeps_each_cause_and_counts_each_once(
@@ -145,7 +126,7 @@ async def test_many_waiting_causes_are_counted_at_a_start(
 ) -> None:
     store = await SqliteStore.open(tmp_path / "a.db", "D2", clock)
     await store.keep_causes([StoredCause(f"evt_{n}", "ws_a", "v", b"") for n in range(7)])
-    await store.settle_causes(["evt_3", "evt_never"])
+    await store.settle_causes(0, ["evt_3", "evt_never"])
     assert store._writer.commits.causes_kept == 6
     await store.close()
     again = await SqliteStore.open(tmp_path / "a.db", "D2", clock)

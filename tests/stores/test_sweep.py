@@ -15,7 +15,7 @@ from engine.stores.base import (
     Store,
     StoredCause,
 )
-from tests.stores.steps import OTHER, REF, START_MS, SteppedClock, message, step
+from tests.stores.steps import OTHER, REF, START_MS, SteppedClock, causes_of, message, step
 
 pytestmark = pytest.mark.anyio
 KEPT = Retention()
@@ -123,7 +123,7 @@ async def test_causes_are_never_swept(store: Store, clock: SteppedClock) -> None
     await store.commit(step(0, causes=(cause,), closed=True))
     clock.now_ms += 2 * KEPT.profiles_ms
     await _sweep(store, clock)
-    assert await store.take_causes() == [cause]
+    assert await causes_of(store) == [cause]
 
 
 async def _sweep(store: Store, clock: SteppedClock) -> int:

@@ -10,13 +10,10 @@ import pytest
 from engine.causes import FollowUp, decode_cause
 from engine.conversations import answering as answering_module
 from engine.conversations.answering import (
-    LISTENERS_MAX,
     REPLY_BUTTONS_MAX,
     REPLY_CHARS_MAX,
     WRITING_MAX,
     Answering,
-    Delta,
-    Typing,
 )
 from engine.conversations.assistants import (
     Assistant,
@@ -26,6 +23,7 @@ from engine.conversations.assistants import (
     assistant_of,
 )
 from engine.conversations.orders import Post
+from engine.conversations.writing import LISTENERS_MAX, Delta, Typing
 from engine.message import Message, QuickReply
 from engine.stores.base import SessionRef
 from tests.engine.conversations.answerers import TERMS, Broken, Writer
@@ -348,7 +346,7 @@ async def test_a_long_reply_is_cut_and_no_more_pieces_than_fit_are_told(shop: Wo
     ref, message = await said(shop, "repair cost")
     answers = answering(shop, writer)
     heard: list[Typing | Delta] = []
-    answers.listen(ref, heard.append)
+    answers.writing.listen(ref, heard.append)
     reply = await answers.answer(ref, message.id)
     assert reply is not None
     assert (len(reply.text), len(reply.replies)) == (REPLY_CHARS_MAX, REPLY_BUTTONS_MAX)
@@ -412,8 +410,8 @@ async def test_listeners_hear_the_pieces_between_the_beginning_and_the_end(shop:
     answers = answering(shop, writer)
     heard: list[Typing | Delta] = []
     left: list[Typing | Delta] = []
-    answers.listen(ref, heard.append)
-    answers.listen(ref, left.append)()
+    answers.writing.listen(ref, heard.append)
+    answers.writing.listen(ref, left.append)()
     reply = await answers.answer(ref, message.id)
     assert reply is not None
     pieces = [Delta(reply.id, "A vi"), Delta(reply.id, "sit")]
@@ -425,7 +423,7 @@ async def test_an_answer_at_once_makes_no_typing(shop: World) -> None:
     ref, message = await said(shop, "repair cost")
     answers = answering(shop)
     heard: list[Typing | Delta] = []
-    answers.listen(ref, heard.append)
+    answers.writing.listen(ref, heard.append)
     await answers.answer(ref, message.id)
     assert heard == []
 
@@ -434,9 +432,9 @@ async def test_one_listener_too_many_silences_the_first(shop: World) -> None:
     ref, message = await said(shop, "repair cost")
     answers = answering(shop, Writer(Reply("Yes.")))
     heard: list[list[Typing | Delta]] = [[] for _ in range(LISTENERS_MAX + 1)]
-    leaves = [answers.listen(ref, one.append) for one in heard]
+    leaves = [answers.writing.listen(ref, one.append) for one in heard]
     await answers.answer(ref, message.id)
     assert [bool(one) for one in heard] == [False, *([True] * LISTENERS_MAX)]
     for leave in leaves:
         leave()
-    assert answers._listeners == {}
+    assert answers.writing._listeners == {}

@@ -12,6 +12,7 @@ class Notes:
         self.kept: list[tuple[str, int]] = []
         self.passed: list[tuple[str, str]] = []
         self.contents: list[dict] = []
+        self.looks = 0
 
     def hear_kept(self, record: FeedRecord, offset: int, size_bytes: int) -> None:
         assert size_bytes > 0
@@ -20,6 +21,9 @@ class Notes:
     def hear_passing(self, record: FeedRecord, key: str) -> None:
         self.passed.append((record.type, key))
         self.contents.append(msgspec.json.decode(record.data))
+
+    def look_again(self) -> None:
+        self.looks += 1
 
     def last(self, kind: str) -> dict:
         """Return the newest content of a type that passed."""

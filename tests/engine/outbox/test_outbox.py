@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from engine.causes import Cause
 from engine.errors import StoreUnavailable
-from engine.outbox import follow_ups, outbox
+from engine.outbox import follow_ups, outbox, partition_outbox
 from engine.outbox.outbox import Outbox
 from engine.stores.base import Store, StoredCause
 from engine.stores.open import open_store
@@ -82,11 +82,11 @@ async def test_what_was_left_before_the_start_is_told_before_what_is_new(store: 
 async def test_a_cause_that_nobody_was_told_of_live_is_found_in_the_store(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outbox, "LOOK_AGAIN_S", 0.01)
+    monkeypatch.setattr(partition_outbox, "next_check_s", lambda _, now_s: now_s + 0.01)
     listener = Listener()
     box = outbox_of(store, listener)
     box.start()
-    await until(lambda: not box._is_behind)
+    await until(lambda: not box._boxes[0]._is_behind)
     await keep(store, [cause("evt_1")])
     await until(lambda: listener.heard == ["evt_1"])
     await box.stop()
@@ -109,14 +109,14 @@ async def test_a_cause_that_is_kept_again_after_it_was_settled_is_settled_again(
     box = outbox_of(store, listener)
     for _ in range(2):
         await keep(store, [cause("evt_1")])
-        box._is_behind = True
+        box._boxes[0]._is_behind = True
         await box.drain()
     assert listener.heard == ["evt_1"]
     assert await store.take_causes() == []
 
 
 async def test_a_full_queue_loses_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbox, "QUEUE_LEN_MAX", 3)
+    monkeypatch.setattr(partition_outbox, "QUEUE_LEN_MAX", 3)
     listener = Listener()
     box = outbox_of(store, listener)
     await box.drain()
@@ -124,7 +124,7 @@ async def test_a_full_queue_loses_nothing(store: Store, monkeypatch: pytest.Monk
     await keep(store, [cause(name) for name in names])
     for name in names:
         box.hear(cause(name))
-    assert len(box._queue) <= 3
+    assert len(box._boxes[0]._queue) <= 3
     await box.drain()
     assert listener.heard == names
 
@@ -132,8 +132,8 @@ async def test_a_full_queue_loses_nothing(store: Store, monkeypatch: pytest.Monk
 async def test_more_causes_than_are_read_at_once_are_all_told(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outbox, "READ_MAX", 2)
-    monkeypatch.setattr(outbox, "SETTLE_MAX", 3)
+    monkeypatch.setattr(partition_outbox, "READ_MAX", 2)
+    monkeypatch.setattr(partition_outbox, "SETTLE_MAX", 3)
     names = [f"evt_{number}" for number in range(11)]
     await keep(store, [cause(name) for name in names])
     listener = Listener()
@@ -154,7 +154,7 @@ async def test_a_long_backlog_lets_others_have_their_turn(store: Store) -> None:
 
     await asyncio.gather(box.drain(), count_turns())
     jumps = [after - before for before, after in itertools.pairwise(turns)]
-    assert max(jumps) <= outbox.TURN_LEN
+    assert max(jumps) <= partition_outbox.TURN_LEN
 
 
 async def test_a_hearer_that_fails_gets_the_cause_again_before_the_next_one(store: Store) -> None:
@@ -196,7 +196,7 @@ async def test_a_settling_that_failed_is_done_again(
     box = outbox_of(store, listener)
     await keep(store, [cause("evt_1")])
 
-    async def refuse(_: object) -> None:
+    async def refuse(*_: object) -> None:
         raise StoreUnavailable("unknown", 1_000)
 
     with monkeypatch.context() as patch:
@@ -375,7 +375,7 @@ def test_everything_kept_is_told_and_first_in_its_order(
                 box.hear(cause(name, session=session))
             if is_run:
                 await box._tell_all()
-        box._is_behind = True
+        box._boxes[0]._is_behind = True
         await box.drain()
         firsts = list(dict.fromkeys(listener.heard))
         assert sorted(firsts) == sorted(names)

@@ -3,17 +3,19 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 
 from engine.causes import Cause, MessageMoved, VisitorErased, VisitorIdentified
-from engine.feeds import LiveFeed
+from engine.feeds import FeedRecord, LiveFeed, Shown
 from engine.message import Message
 from engine.outbox import present as present_module
+from engine.outbox.contents import VisitorUpdated
 from engine.outbox.present import Present
 from engine.runtime_types import Draft
 from tests.engine.outbox.causes import cause
 from tests.engine.outbox.listening import Notes
-from tests.engine.world import HELP, World, world
+from tests.engine.world import HELP, START_MS, World, world
 
 pytestmark = pytest.mark.anyio
 
@@ -183,3 +185,20 @@ async def test_it_ticks_by_itself_while_somebody_listens(
         while not notes.passed:  # noqa: ASYNC110  # nothing tells of it
             await asyncio.sleep(0.001)
     await present.stop()
+
+
+async def test_no_more_of_what_other_workers_show_waits_than_there_is_room_for(
+    shop: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(present_module, "VISITORS_LEN_MAX", 2)
+    present, feed, notes = shown(shop)
+    feed.listen("w", notes)
+    for number in range(4):
+        content = VisitorUpdated(f"vis_{number}", "online")
+        record = FeedRecord("visitor:updated", START_MS, msgspec.Raw(msgspec.json.encode(content)))
+        feed.hear_passed("w", msgspec.json.encode([Shown(f"vis_{number}", record)]))
+    assert notes.passed == []
+    await present.tick()
+    keys = [key for kind, key in notes.passed if kind == "visitor:updated"]
+    assert keys == ["vis_0", "vis_1"]
+    assert notes.last("stats:tick")["visitors_online"] == 4

@@ -77,6 +77,7 @@ def test_the_payload_of_the_proactive_live_chat_message_document_is_sent_to_the_
     sent = msgspec.json.decode(body_bytes(responded))
     assert sent == seed
     assert list(sent) == list(seed)
+    assert body_bytes(responded) == msgspec.json.encode(seed)
 
 
 def test_words_that_were_typed_name_no_reply() -> None:

@@ -1,0 +1,186 @@
+"""A visitor's data in their own hands: everything that is kept can be read, and can be removed for good.
+
+A person is their known visitor and every anonymous one that was merged into it. An erasure is written
+down before it begins, so that one that a crash ends is taken up again (`tidy`).
+"""
+
+from collections.abc import AsyncIterator, Sequence
+
+import msgspec
+
+from engine.causes import Cause, VisitorErased, encode_cause
+from engine.clock import Clock
+from engine.conversations.agent_sessions import AgentSessions
+from engine.conversations.bookings import Bookings
+from engine.conversations.desk import Desk
+from engine.conversations.voice import Voice
+from engine.custody_lines import Line, agent_session_line, appointment_line, lines_of
+from engine.ids import derived_id
+from engine.runtime import Runtime
+from engine.stores.base import DocConflict, Kept, SessionRef, Store, StoredCause
+from engine.stores.codec import decode_profile, decode_session
+
+ERASURES_A_LOOK_MAX = 100
+"""Unfinished erasures that one look takes up; the next look goes on."""
+
+_ERASURE = "erasure"
+
+
+class Trace(msgspec.Struct, frozen=True):
+    """One session of a person, with what stands outside of it: its agent session's number, 0 for none."""
+
+    visitor: str
+    session: str
+    agent_session: int = 0
+
+
+class Erasure(msgspec.Struct, frozen=True):
+    """An erasure that has begun; `visitors` are all ids of the person, the one that was asked for first."""
+
+    visitors: tuple[str, ...]
+    traces: tuple[Trace, ...]
+    begun_ms: int
+
+
+class Custody:
+    """Exports and erases visitors of all workspaces."""
+
+    def __init__(  # noqa: PLR0913  # the places where something of a visitor can be
+        self,
+        *,
+        store: Store,
+        runtime: Runtime,
+        clock: Clock,
+        secret: bytes,
+        bookings: Bookings,
+        voice: Voice,
+        desk: Desk,
+        agent_sessions: AgentSessions,
+    ) -> None:
+        """Look after what these places keep; `secret` names causes."""
+        self._store = store
+        self._runtime = runtime
+        self._clock = clock
+        self._secret = secret
+        self._bookings = bookings
+        self._voice = voice
+        self._desk = desk
+        self._agent_sessions = agent_sessions
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._decode = msgspec.msgpack.Decoder(Erasure).decode
+
+    async def export(self, workspace: str, visitor: str) -> AsyncIterator[Line]:
+        """Yield all that is kept of a person, line by line; nothing for an unknown one."""
+        people = await self._people(workspace, visitor)
+        sessions: set[str] = set()
+        numbers: list[int] = []
+        for person in people:
+            async for kept in self._store.export(workspace, person):
+                if kept.kind == "session":
+                    sessions.add(kept.session)
+                    numbers.append(_agent_session_of(kept))
+                for line in lines_of(kept, person):
+                    yield line
+        for number in filter(None, numbers):
+            if agent_session := await self._agent_sessions.find(workspace, number):
+                yield agent_session_line(agent_session)
+        for appointment in await self._bookings.of_visitor(workspace, people, sessions):
+            yield appointment_line(appointment)
+
+    async def erase(self, workspace: str, visitor: str) -> int | None:
+        """Remove a person and keep nothing new of them for 24 h; answer when, None for an unknown one.
+
+        Raises:
+            StoreUnavailable: it is begun, and goes on by itself or when it is asked for again.
+        """
+        doc = await self._store.get_doc(workspace, _ERASURE, self._name(workspace, visitor))
+        erasure = await self._begin(workspace, visitor) if doc is None else self._decode(doc.body)
+        if erasure is None:
+            return None
+        return await self._finish(workspace, erasure)
+
+    async def tidy(self, workspaces: Sequence[str]) -> None:
+        """Take up erasures that began and did not end."""
+        for workspace in workspaces:
+            for row in await self._store.list_docs(workspace, _ERASURE, limit=ERASURES_A_LOOK_MAX):
+                await self._finish(workspace, self._decode(row.body))
+
+    # ---- inside
+
+    def _name(self, workspace: str, visitor: str) -> str:
+        return derived_id("era", self._secret, workspace, visitor)
+
+    async def _people(self, workspace: str, visitor: str) -> tuple[str, ...]:
+        """List the ids of a person: the one asked for first, then the known one, then the merged ones."""
+        ids = dict.fromkeys((visitor,))
+        record = await self._store.visitor(workspace, visitor)
+        if record is not None:
+            profile = decode_profile(record.profile)
+            if profile.merged_into:
+                ids[profile.merged_into] = None
+                known = await self._store.visitor(workspace, profile.merged_into)
+                profile = profile if known is None else decode_profile(known.profile)
+            ids.update(dict.fromkeys(profile.identities))
+        return tuple(ids)
+
+    async def _begin(self, workspace: str, visitor: str) -> Erasure | None:
+        """Write down what is to be erased, before anything of it is gone."""
+        people = await self._people(workspace, visitor)
+        traces: list[Trace] = []
+        is_known = False
+        for person in people:
+            async for kept in self._store.export(workspace, person):
+                is_known = True
+                if kept.kind == "session":
+                    traces.append(Trace(person, kept.session, _agent_session_of(kept)))
+        if not is_known and not await self._bookings.of_visitor(workspace, people, ()):
+            return None
+        erasure = Erasure(people, tuple(traces), self._clock.now_ms())
+        name = self._name(workspace, visitor)
+        await self._store.put_doc(workspace, _ERASURE, name, self._encode(erasure), 0)
+        return erasure
+
+    async def _finish(self, workspace: str, erasure: Erasure) -> int:
+        """Remove it all; each part is safe to do twice."""
+        for visitor in erasure.visitors:
+            await self._store.erase(workspace, visitor)
+        refs = [SessionRef(workspace, trace.visitor, trace.session) for trace in erasure.traces]
+        for ref, trace in zip(refs, erasure.traces, strict=True):
+            self._runtime.forget(ref)
+            await self._desk.leave(ref)
+            await self._voice.returned(ref)
+            if trace.agent_session:
+                await self._agent_sessions.forget(workspace, trace.agent_session)
+        sessions = {trace.session for trace in erasure.traces}
+        await self._bookings.forget_visitor(workspace, erasure.visitors, sessions)
+        await self._store.feed_clear(workspace)
+        await self._end(workspace, erasure)
+        return erasure.begun_ms
+
+    async def _end(self, workspace: str, erasure: Erasure) -> None:
+        """Forget that it was begun and keep what is told of it, in one step.
+
+        It is kept as the workspace's own: of the visitor nothing is kept any more.
+        """
+        name = self._name(workspace, erasure.visitors[0])
+        doc = await self._store.get_doc(workspace, _ERASURE, name)
+        if doc is None:
+            return
+        cause = self._cause(workspace, erasure)
+        kept = StoredCause(cause.id, workspace, "", encode_cause(cause))
+        done = await self._store.put_doc(
+            workspace, _ERASURE, name, None, doc.version, causes=(kept,)
+        )
+        if not isinstance(done, DocConflict):
+            self._runtime.announce((cause,))
+
+    def _cause(self, workspace: str, erasure: Erasure) -> Cause:
+        visitor, at_ms = erasure.visitors[0], erasure.begun_ms
+        name = derived_id("evt", self._secret, workspace, visitor, "erased", at_ms)
+        return Cause(name, at_ms, workspace, VisitorErased(), visitor)
+
+
+def _agent_session_of(kept: Kept) -> int:
+    """Return the number of a kept session's agent session, 0 for none."""
+    talk = decode_session(kept.body).talk
+    return 0 if talk is None else talk.agent_session
