@@ -25,6 +25,8 @@ BENCHMARKS = (
     "compile",
     "start",
     "end_to_end",
+    "redis_commits",
+    "deliver",
 )
 TINY = "tiny"
 
