@@ -61,7 +61,7 @@ LASTING = frozenset(
 )
 _MADE = re.compile(r"\b(req|chat|vis|conv|msg|dec|appt|evt|whk|dlv)_[0-9A-HJKMNP-TV-Z]{26}\b")
 _TOKEN = re.compile(r"vt1\.[\w.-]+")
-_NUMBER = re.compile(r'"agent_session":\d+')
+_NUMBER = re.compile(r'"(agent_session|id|number)":"?\d+"?')
 
 Ids = Mapping[str, str]
 

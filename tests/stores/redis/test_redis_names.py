@@ -10,6 +10,7 @@ from engine.stores import redis_names
 from engine.stores.records import SessionRef
 from engine.stores.redis_impl import RedisStore
 from engine.stores.redis_keys import tail_of
+from engine.stores.redis_part import SETTLED_MS
 from engine.stores.redis_records import pack_alias
 from tests.faults.server import Single
 from tests.stores.steps import OTHER, REF, START_MS, SteppedClock, step
@@ -112,7 +113,7 @@ async def test_a_young_alias_is_written_once_more_before_it_is_told(
     valkey.node.ask("CONFIG", "RESETSTAT")
     assert await store.resolve("client_1", OTHER) == REF
     assert "cmdstat_evalsha" in valkey.node.about("commandstats")
-    clock.now_ms += redis_names._SETTLED_MS
+    clock.now_ms += SETTLED_MS
     valkey.node.ask("CONFIG", "RESETSTAT")
     assert await store.resolve("client_1", OTHER) == REF
     assert "cmdstat_evalsha" not in valkey.node.about("commandstats")

@@ -82,6 +82,7 @@ async def test_commands_and_channels_go_over_tls(
     make: MakeLane, valkey: Single, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    valkey.flush()
     async with (
         behind_tls(certificate, valkey.node.port) as port,
         client_of(f"rediss://127.0.0.1:{port}", make=make) as client,
