@@ -122,7 +122,7 @@ async def drive(plan: Plan, requests: Requests) -> Load:
     load.seconds = time.perf_counter() - from_s
     after = cpu_seconds(plan.server_pid)
     load.server_user_s, load.server_system_s = after[0] - before[0], after[1] - before[1]
-    while not load.answers and time.perf_counter() < end_s + PATIENCE_S:
+    while not load.answers and time.perf_counter() < end_s + PATIENCE_S:  # noqa: ASYNC110  # a load has no event
         await asyncio.sleep(0.01)
     for transport in transports:
         transport.abort()

@@ -6,7 +6,7 @@ from benchmarks.memory.weighing import commit_all, weighed
 from benchmarks.memory.workload import Workload
 from benchmarks.outcome import Outcome
 from engine.clock import SystemClock
-from engine.stores.memory_impl import MemoryStore
+from engine.stores.memory.store import MemoryStore
 
 LABEL = "Opportune, memory:"
 

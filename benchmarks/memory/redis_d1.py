@@ -8,8 +8,8 @@ from benchmarks.memory.workload import Workload
 from benchmarks.outcome import Outcome
 from benchmarks.valkey import Running, fresh, require, versions
 from engine.stores.base import SessionRef
-from engine.stores.redis_impl import RedisStore
-from engine.stores.redis_keys import Keys
+from engine.stores.redis.keys import Keys
+from engine.stores.redis.store import RedisStore
 
 LABEL = "Opportune, Redis"
 VERSIONS = versions()

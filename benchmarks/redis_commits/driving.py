@@ -14,8 +14,8 @@ from benchmarks.load import cpu_seconds
 from benchmarks.outcome import Outcome, digest
 from benchmarks.redis_commits.workload import Workload
 from benchmarks.valkey import Running, fresh
-from engine.stores.redis_impl import RedisStore
-from engine.stores.redis_keys import Keys
+from engine.stores.redis.keys import Keys
+from engine.stores.redis.store import RedisStore
 
 PARTITIONS = 256
 WAIT_S_MAX = 60

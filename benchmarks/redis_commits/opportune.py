@@ -9,7 +9,7 @@ from benchmarks.redis_commits.driving import PARTITIONS, Answer, Course, Gate, r
 from benchmarks.redis_commits.workload import Workload
 from benchmarks.valkey import Running, require, versions
 from engine.stores.records import Commit, Committed
-from engine.stores.redis_impl import RedisStore
+from engine.stores.redis.store import RedisStore
 
 LABEL = "Opportune, Redis store"
 VERSIONS = versions()

@@ -10,10 +10,10 @@ from benchmarks.redis_commits.driving import PARTITIONS, Answer, Course, Gate
 from benchmarks.redis_commits.workload import Workload
 from benchmarks.valkey import Running
 from engine.stores.records import Commit, Retention
-from engine.stores.redis_commits import DAY_MS, commit_args, commit_keys
-from engine.stores.redis_keys import Keys, short, workspace_key
-from engine.stores.redis_records import pack_spot
-from engine.stores.redis_replies import Word, script
+from engine.stores.redis.commits import DAY_MS, commit_args, commit_keys
+from engine.stores.redis.keys import Keys, short, workspace_key
+from engine.stores.redis.records import pack_spot
+from engine.stores.redis.replies import Word, script
 
 WAIT_MS = 500
 RECEIVED_BYTES = 262_144

@@ -10,7 +10,7 @@ from benchmarks.wakeups.playing import play
 from benchmarks.wakeups.workload import Workload, p99
 from engine.clock import SystemClock
 from engine.stores.base import Commit, SessionRef
-from engine.stores.memory_impl import MemoryStore
+from engine.stores.memory.store import MemoryStore
 from engine.wake_loop import WakeLoop
 from engine.wakeups import Wheel
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from engine.errors import StoreRefused
 from engine.stores.partitions import digest_of
-from engine.stores.sqlite_db import Db, open_db
+from engine.stores.sqlite.db import Db, open_db
 
 Row = tuple[int, bytes, bytes]
 """When it was accepted, whose it is as a digest, and itself."""

@@ -24,7 +24,7 @@ from engine.stores.accepted_file import (
 )
 from engine.stores.partitions import digest_of
 from engine.stores.records import SessionRef
-from engine.stores.sqlite_db import Db
+from engine.stores.sqlite.db import Db
 
 _log = logging.getLogger("opportune.stores")
 

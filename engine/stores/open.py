@@ -6,9 +6,9 @@ from typing import Literal
 
 from engine.errors import StoreRefused
 from engine.stores.base import Durability, Retention, Store
-from engine.stores.memory_impl import MemoryStore
-from engine.stores.redis_address import is_redis_url
-from engine.stores.sqlite_impl import SqliteStore
+from engine.stores.memory.store import MemoryStore
+from engine.stores.redis.address import is_redis_url
+from engine.stores.sqlite.store import SqliteStore
 
 _SQLITE = "sqlite:///"
 _KNOWN = (
@@ -40,7 +40,7 @@ async def open_store(  # noqa: PLR0913  # what each kind of store needs, by name
     """
     if is_redis_url(url):
         # It brings redis-py: 0.2 s of a start that mostly needs none of it.
-        from engine.stores.redis_impl import RedisStore  # noqa: PLC0415
+        from engine.stores.redis.store import RedisStore  # noqa: PLC0415
 
         least: Literal["D1", "D2", "D3"] = "D1" if durability == "D0" else durability
         return await RedisStore.open(

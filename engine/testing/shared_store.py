@@ -6,8 +6,8 @@ from collections.abc import Set as AbstractSet
 
 from engine.limits import MEMORY_JOURNAL_BYTES_MAX, WHISPER_BYTES_MAX
 from engine.stores.base import Retention, SessionRef
-from engine.stores.memory_impl import MemoryView
-from engine.stores.memory_state import MemoryState
+from engine.stores.memory.state import MemoryState
+from engine.stores.memory.store import MemoryView
 
 
 class SharedMemory:

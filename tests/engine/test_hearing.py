@@ -9,7 +9,7 @@ from engine import hearing
 from engine.hearing import Hearing
 from engine.listeners import Listeners
 from engine.stores.base import FeedHint, Heard, Hint, Lost, Passing, SessionRef, Whisper
-from engine.stores.memory_impl import MemoryStore
+from engine.stores.memory.store import MemoryStore
 from engine.testing.manual_clock import ManualClock
 
 pytestmark = pytest.mark.anyio

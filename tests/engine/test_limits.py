@@ -15,7 +15,7 @@ from engine.runtime_types import ClientContext, Draft
 from engine.session import new_session
 from engine.stores.base import Commit, CommitAnswer, Conflict, Loaded, SessionRef, Store
 from engine.stores.codec import encode_session
-from engine.stores.memory_impl import MemoryStore
+from engine.stores.memory.store import MemoryStore
 from engine.testing.manual_clock import ManualClock
 from engine.wake_loop import WakeLoop
 from tests.engine.world import HELP, START_MS, visit, world

@@ -20,7 +20,7 @@ from engine.runtime_types import ClientContext, Draft, Offered, Opening
 from engine.stores.accepted_log import AcceptedLog
 from engine.stores.base import SessionRef
 from engine.stores.codec import decode_entry
-from engine.stores.memory_state import MemoryState
+from engine.stores.memory.state import MemoryState
 from engine.testing.manual_clock import ManualClock
 from engine.testing.shared_store import SharedMemory, SharedView
 from engine.workspace import Workspaces

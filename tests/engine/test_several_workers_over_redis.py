@@ -18,7 +18,7 @@ from engine.runtime import Runtime
 from engine.runtime_types import ClientContext
 from engine.stores.base import SessionRef, Store
 from engine.stores.open import open_store
-from engine.stores.redis_impl import RedisStore
+from engine.stores.redis.store import RedisStore
 from engine.workspace import Workspaces
 from tests.engine.outbox.causes import cause
 from tests.engine.outbox.listening import Notes

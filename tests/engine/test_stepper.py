@@ -8,7 +8,7 @@ from engine import stepper
 from engine.errors import StoreUnavailable
 from engine.runtime_types import ClientContext, Draft, Offered, Opening, Refused
 from engine.stores.base import Commit, CommitAnswer, Committed, Conflict, Loaded, SessionRef
-from engine.stores.memory_impl import MemoryStore
+from engine.stores.memory.store import MemoryStore
 from tests.engine.world import HELP, START_MS, World, world
 
 pytestmark = pytest.mark.anyio

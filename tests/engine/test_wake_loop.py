@@ -9,7 +9,7 @@ from engine import wake_loop
 from engine.errors import StoreUnavailable
 from engine.limits import WAKES_AT_ONCE_MAX
 from engine.stores.base import Commit, Due, SessionRef, Store
-from engine.stores.memory_impl import MemoryStore
+from engine.stores.memory.store import MemoryStore
 from engine.testing.manual_clock import ManualClock
 from engine.testing.shared_store import SharedMemory, SharedView
 from engine.wake_loop import WakeLoop

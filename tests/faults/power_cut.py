@@ -12,7 +12,7 @@ from random import Random
 
 import apsw
 
-from engine.stores.sqlite_db import Db, Value
+from engine.stores.sqlite.db import Db, Value
 
 NEVER = 10**9
 _TORN_UNIT = 512
@@ -40,7 +40,7 @@ class Disk:
         self._vfs = _Vfs(self)
 
     def open_db(self, path: Path) -> Db:
-        """Open a database on this disk; see `engine.stores.sqlite_db.open_db`."""
+        """Open a database on this disk; see `engine.stores.sqlite.db.open_db`."""
         with _as_sqlite3():
             return ApswDb(apsw.Connection(str(path), vfs=self.name))
 
@@ -178,7 +178,7 @@ class _File(apsw.VFSFile):
 
 
 class ApswDb:
-    """An APSW connection as `engine.stores.sqlite_db.Db`: same calls, same errors."""
+    """An APSW connection as `engine.stores.sqlite.db.Db`: same calls, same errors."""
 
     def __init__(self, db: apsw.Connection) -> None:
         """Take over a connection."""

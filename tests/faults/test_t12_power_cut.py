@@ -8,9 +8,9 @@ from typing import Literal
 import pytest
 
 from engine.errors import StoreRefused, StoreUnavailable
-from engine.stores import sqlite_checkpoint
 from engine.stores.base import Committed
-from engine.stores.sqlite_impl import SqliteStore
+from engine.stores.sqlite import checkpoint as sqlite_checkpoint
+from engine.stores.sqlite.store import SqliteStore
 from tests.faults.numbered import LATER_MS, SESSIONS, check_all, commit_of
 from tests.faults.power_cut import NEVER, Disk
 from tests.faults.runs import Outcome, seeds, sized

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from engine.stores.sqlite_impl import SqliteStore
+from engine.stores.sqlite.store import SqliteStore
 from tests.faults.judge import held_in, judge, opened
 from tests.faults.load import History, Load, Plan
 from tests.faults.numbered import DUE_MS, LATER_MS, Committing, check_all, ref_of

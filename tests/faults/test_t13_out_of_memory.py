@@ -3,8 +3,8 @@
 import pytest
 
 from engine.stores.base import Commit, CommitAnswer
-from engine.stores.redis_impl import RedisStore
-from engine.stores.redis_keys import pack_ref
+from engine.stores.redis.keys import pack_ref
+from engine.stores.redis.store import RedisStore
 from tests.faults.numbered import DUE_MS, LATER_MS, Committing, check_all, ref_of
 from tests.faults.runs import Outcome, sized
 from tests.faults.server import Single

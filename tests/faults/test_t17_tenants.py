@@ -13,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.stores import redis_keys
 from engine.stores.base import Commit, Committed, SessionRef
-from engine.stores.redis_impl import RedisStore
+from engine.stores.redis import keys as redis_keys
+from engine.stores.redis.store import RedisStore
 from tests.faults.runs import IS_FULL, Outcome, sized
 from tests.faults.server import Single
 from tests.server.running import PLATFORM, TestServer, in_process, write_config

@@ -15,7 +15,6 @@ from engine.clock import SystemClock
 from engine.outbox import sender
 from engine.outbox.attempts import Attempts
 from engine.outbox.endpoint import Endpoint
-from engine.stores import redis_impl, redis_lane, redis_replies, sqlite_custody
 from engine.stores.base import (
     Commit,
     CommitAnswer,
@@ -27,8 +26,12 @@ from engine.stores.base import (
     Store,
 )
 from engine.stores.rates import Rates
-from engine.stores.redis_impl import RedisStore
-from engine.stores.sqlite_impl import SqliteStore
+from engine.stores.redis import lane as redis_lane
+from engine.stores.redis import replies as redis_replies
+from engine.stores.redis import store as redis_impl
+from engine.stores.redis.store import RedisStore
+from engine.stores.sqlite import custody as sqlite_custody
+from engine.stores.sqlite.store import SqliteStore
 from server import jobs
 from server.cli.main import main
 from server.sockets import bounded_writer, connection, delivery

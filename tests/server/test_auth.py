@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from engine.stores.base import Retention, SessionRef
-from engine.stores.memory_impl import MemoryStore
+from engine.stores.memory.store import MemoryStore
 from server.access.api_keys import checksum, is_possible, make_api_key
 from server.access.auth import Credentials
 from server.access.key_ring import KeyRing

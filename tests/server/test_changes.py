@@ -7,7 +7,7 @@ import pytest
 
 from engine.errors import StoreUnavailable
 from engine.rule_library import LIVE_KIND
-from engine.stores.memory_impl import MemoryStore
+from engine.stores.memory.store import MemoryStore
 from engine.testing.manual_clock import ManualClock
 from server import changes
 from server.changes import ChangeWatch

@@ -6,7 +6,7 @@ import pytest
 
 from engine.errors import StoreUnavailable
 from engine.stores.base import Replayed, Retention
-from engine.stores.memory_impl import MemoryStore
+from engine.stores.memory.store import MemoryStore
 from server.errors import ApiError
 from server.limits.idempotency import LOCK_MS, RepeatKey, answer_once, repeat_key
 from server.wire.envelope import Answer

@@ -4,7 +4,7 @@ import pytest
 
 from engine.errors import StoreUnavailable
 from engine.stores.base import Swept
-from engine.stores.memory_impl import MemoryStore
+from engine.stores.memory.store import MemoryStore
 from engine.stores.open import open_store
 from engine.testing.manual_clock import ManualClock
 from server.jobs import CHORES_EVERY_S, LEASE_TURNS, SLICES_MAX, Jobs

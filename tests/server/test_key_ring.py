@@ -8,7 +8,7 @@ import pytest
 from engine.errors import StoreUnavailable
 from engine.ids import Ids, system_random_bytes
 from engine.stores.base import Doc, Retention
-from engine.stores.memory_impl import MemoryStore
+from engine.stores.memory.store import MemoryStore
 from engine.testing.manual_clock import ManualClock
 from server.access.api_keys import is_possible
 from server.access.key_ring import HOUR_MS, KEYS_MAX, KeyRefused, KeyRing, KeyRow

@@ -8,7 +8,7 @@ import pytest
 
 from engine.errors import StoreUnavailable
 from engine.stores.base import RateAnswer, RateAsk, Retention
-from engine.stores.memory_impl import MemoryStore
+from engine.stores.memory.store import MemoryStore
 from engine.testing.manual_clock import ManualClock
 from server.access.client_address import neighbourhood
 from server.limits.budgets import Refused

@@ -7,7 +7,7 @@ import pytest
 
 from engine.clock import StoreClock, SystemClock
 from engine.errors import StoreUnavailable
-from engine.stores.memory_impl import MemoryStore
+from engine.stores.memory.store import MemoryStore
 from engine.testing.manual_clock import ManualClock
 from engine.testing.shared_store import SharedMemory
 from server import store_time

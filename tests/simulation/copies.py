@@ -18,8 +18,8 @@ from engine.stores.base import (
 )
 from engine.stores.codec import decode_entry
 from engine.stores.head import decode_head, encode_head
-from engine.stores.memory_impl import MemoryView
-from engine.stores.memory_state import MemoryState
+from engine.stores.memory.state import MemoryState
+from engine.stores.memory.store import MemoryView
 from tests.simulation.mutants import Weakness
 
 WRITES = frozenset(

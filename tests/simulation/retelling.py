@@ -24,7 +24,7 @@ from engine.stores.codec import (
     encode_session,
     row_digest,
 )
-from engine.stores.memory_tables import Record
+from engine.stores.memory.tables import Record
 from rules.compiler.program import Program
 from tests.engine.world import SECRET
 from tests.simulation.breaches import hold

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from engine.stores.base import Committed, SessionRef
-from engine.stores.sqlite_impl import SqliteStore
+from engine.stores.sqlite.store import SqliteStore
 from tests.stores.steps import START_MS, message, step
 
 SESSIONS = 48

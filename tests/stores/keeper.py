@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from engine.stores.base import Count, SessionRef, StoredCause
-from engine.stores.sqlite_impl import SqliteStore
+from engine.stores.sqlite.store import SqliteStore
 from tests.stores.steps import START_MS, step
 
 DAY = "2027-01-15"

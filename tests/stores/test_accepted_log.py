@@ -13,7 +13,7 @@ from engine.stores import accepted_log as module
 from engine.stores.accepted_file import Row
 from engine.stores.accepted_log import Accepted, AcceptedLog
 from engine.stores.base import SessionRef
-from engine.stores.sqlite_db import Db
+from engine.stores.sqlite.db import Db
 from tests.stores.steps import OTHER, REF, START_MS, SteppedClock
 
 pytestmark = pytest.mark.anyio

@@ -4,8 +4,9 @@ import pytest
 
 from engine.errors import StoreUnavailable
 from engine.limits import CAUSES_ROWS_MAX
-from engine.stores import head, redis_outbox
+from engine.stores import head
 from engine.stores.base import Committed, Conflict, Count, Duplicate, Store, StoredCause
+from engine.stores.redis import outbox as redis_outbox
 from tests.stores.steps import OTHER, REF, a_cause, causes_of, step
 
 pytestmark = pytest.mark.anyio

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.stores.base import Replayed, SessionRef, VisitorRecord
-from engine.stores.sqlite_impl import SqliteStore
+from engine.stores.sqlite.store import SqliteStore
 from tests.stores import keeper
 from tests.stores.committer import DUE_MS, SESSIONS
 from tests.stores.steps import START_MS

@@ -6,9 +6,10 @@ import pytest
 
 from engine.errors import StoreUnavailable
 from engine.limits import ANSWER_BYTES_MAX, IDEMPOTENCY_KEPT_MS
-from engine.stores import locks, memory_answers
+from engine.stores import locks
 from engine.stores.base import Begun, InProgress, KeyReused, Replayed, Store
-from engine.stores.memory_impl import MemoryStore
+from engine.stores.memory import answers as memory_answers
+from engine.stores.memory.store import MemoryStore
 from tests.stores.steps import SteppedClock
 
 pytestmark = pytest.mark.anyio

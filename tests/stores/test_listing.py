@@ -17,7 +17,7 @@ from engine.stores.base import (
     Store,
     VisitorRecord,
 )
-from engine.stores.memory_impl import MemoryStore
+from engine.stores.memory.store import MemoryStore
 from tests.stores.steps import OTHER, REF, START_MS, SteppedClock, step
 
 pytestmark = pytest.mark.anyio

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.stores import memory_names
-from engine.stores.memory_names import Names
+from engine.stores.memory import names as memory_names
+from engine.stores.memory.names import Names
 
 NAMES = st.text("abc", max_size=3)
 

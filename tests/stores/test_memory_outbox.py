@@ -3,9 +3,9 @@
 import pytest
 
 from engine.errors import StoreUnavailable
-from engine.stores import memory_deliveries
 from engine.stores.base import SessionRef
-from engine.stores.memory_impl import MemoryStore
+from engine.stores.memory import deliveries as memory_deliveries
+from engine.stores.memory.store import MemoryStore
 from tests.stores.steps import START_MS, SteppedClock, a_cause, a_delivery, step
 
 pytestmark = pytest.mark.anyio

@@ -30,8 +30,8 @@ from engine.stores.base import (
     Store,
     StoredCause,
 )
-from engine.stores.memory_impl import MemoryStore
-from engine.stores.sqlite_impl import SqliteStore
+from engine.stores.memory.store import MemoryStore
+from engine.stores.sqlite.store import SqliteStore
 from engine.testing.shared_store import SharedMemory
 from tests.stores.steps import SteppedClock, a_delivery, message, step
 

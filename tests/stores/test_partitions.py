@@ -15,7 +15,7 @@ from engine.stores.partitions import (
     tags,
 )
 from engine.stores.records import SessionRef
-from engine.stores.redis_keys import Keys, pack_ref, tail_of, unpack_ref
+from engine.stores.redis.keys import Keys, pack_ref, tail_of, unpack_ref
 
 NAMES = st.text(max_size=40)
 COUNTS = st.sampled_from([1, 2, 3, 16, 100, 256, PARTITIONS_MAX])

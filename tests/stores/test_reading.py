@@ -15,7 +15,7 @@ from engine.stores.base import (
     SessionRef,
     Store,
 )
-from engine.stores.memory_impl import MemoryStore
+from engine.stores.memory.store import MemoryStore
 from tests.stores.steps import OTHER, REF, START_MS, SteppedClock, commit_all, message, step
 
 pytestmark = pytest.mark.anyio

@@ -13,11 +13,12 @@ import pytest
 
 from engine.errors import StoreRefused, StoreUnavailable
 from engine.limits import STORE_QUEUE_LEN_MAX, TIP_AGE_MS_MAX
-from engine.stores import sqlite_calls, sqlite_checkpoint
 from engine.stores.base import Committed, Duplicate, Retention, SessionRef
 from engine.stores.open import open_store
-from engine.stores.sqlite_impl import SqliteStore
-from engine.stores.sqlite_writer import Writer
+from engine.stores.sqlite import calls as sqlite_calls
+from engine.stores.sqlite import checkpoint as sqlite_checkpoint
+from engine.stores.sqlite.store import SqliteStore
+from engine.stores.sqlite.writer import Writer
 from tests.stores.steps import OTHER, REF, START_MS, SteppedClock, commit_all, message, step
 
 pytestmark = pytest.mark.anyio

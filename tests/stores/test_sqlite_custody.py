@@ -9,9 +9,9 @@ import pytest
 
 from engine.errors import StoreUnavailable
 from engine.limits import ERASED_KEPT_MS, ERASED_LATELY_MS
-from engine.stores import sqlite_custody
 from engine.stores.base import Committed, Erased, Loaded, SessionRef
-from engine.stores.sqlite_impl import SqliteStore
+from engine.stores.sqlite import custody as sqlite_custody
+from engine.stores.sqlite.store import SqliteStore
 from tests.stores.canary import keep_all, ref_of
 from tests.stores.steps import OTHER, REF, START_MS, SteppedClock, commit_all, step
 

@@ -15,8 +15,8 @@ from engine.stores.base import (
     StoredCause,
     VisitorRecord,
 )
-from engine.stores.sqlite_impl import SqliteStore
-from engine.stores.sqlite_schema import LAYOUT
+from engine.stores.sqlite.schema import LAYOUT
+from engine.stores.sqlite.store import SqliteStore
 from tests.stores.steps import (
     OTHER,
     REF,

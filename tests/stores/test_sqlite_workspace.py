@@ -17,7 +17,7 @@ from engine.stores.base import (
     SessionRef,
     StoredCause,
 )
-from engine.stores.sqlite_impl import SqliteStore
+from engine.stores.sqlite.store import SqliteStore
 from tests.stores.steps import OTHER, REF, SteppedClock, a_delivery, keep_deliveries, step
 
 pytestmark = pytest.mark.anyio

@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from engine.stores.records import Durability
-from engine.stores.redis_client import RedisClient
-from engine.stores.redis_lane import HiredisLane
-from engine.stores.redis_node import MakeLane
-from engine.stores.redis_replies import script_of
+from engine.stores.redis.client import RedisClient
+from engine.stores.redis.lane import HiredisLane
+from engine.stores.redis.node import MakeLane
+from engine.stores.redis.replies import script_of
 
 PUT = script_of(
     "put",

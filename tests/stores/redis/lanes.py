@@ -6,12 +6,12 @@ from contextlib import asynccontextmanager
 
 from engine.clock import Stopwatch
 from engine.errors import StoreUnavailable
-from engine.stores.redis_address import Address, Place
-from engine.stores.redis_lane import HiredisLane
-from engine.stores.redis_lanes import Lane, LaneSettings, Room, Safety
-from engine.stores.redis_node import MakeLane
-from engine.stores.redis_plain import RedisPyLane
-from engine.stores.redis_replies import Reply, Script, Word
+from engine.stores.redis.address import Address, Place
+from engine.stores.redis.lane import HiredisLane
+from engine.stores.redis.lanes import Lane, LaneSettings, Room, Safety
+from engine.stores.redis.node import MakeLane
+from engine.stores.redis.plain import RedisPyLane
+from engine.stores.redis.replies import Reply, Script, Word
 
 KINDS: list[MakeLane] = [HiredisLane, RedisPyLane]
 

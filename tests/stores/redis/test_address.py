@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import StoreRefused
-from engine.stores.redis_address import (
+from engine.stores.redis.address import (
     ADDRESSES_MAX,
     Address,
     Place,

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from engine.errors import StoreUnavailable
-from engine.stores import redis_channels
-from engine.stores.redis_client import RedisClient
+from engine.stores.redis import channels as redis_channels
+from engine.stores.redis.client import RedisClient
 from tests.faults.server import Single
 from tests.stores.redis.clients import client_of
 
@@ -78,8 +78,8 @@ async def test_after_a_loss_every_channel_is_heard_again_and_the_loss_is_told(
 
 
 async def test_a_quiet_channel_stays_heard(valkey: Single, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.stores.redis_ear._PING_S", 0.05)
-    monkeypatch.setattr("engine.stores.redis_ear._SILENCE_S", 0.3)
+    monkeypatch.setattr("engine.stores.redis.ear._PING_S", 0.05)
+    monkeypatch.setattr("engine.stores.redis.ear._SILENCE_S", 0.3)
     async with client_of(valkey.url) as client:
         ears = Ears(client)
         await client.channels.subscribe(1, "a")
@@ -91,8 +91,8 @@ async def test_a_quiet_channel_stays_heard(valkey: Single, monkeypatch: pytest.M
 async def test_a_server_that_stands_still_is_left_and_heard_again(
     valkey: Single, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.stores.redis_ear._PING_S", 0.05)
-    monkeypatch.setattr("engine.stores.redis_ear._SILENCE_S", 0.3)
+    monkeypatch.setattr("engine.stores.redis.ear._PING_S", 0.05)
+    monkeypatch.setattr("engine.stores.redis.ear._SILENCE_S", 0.3)
     async with client_of(valkey.url) as client:
         ears = Ears(client)
         await client.channels.subscribe(1, "a")

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from engine.errors import StoreUnavailable
-from engine.stores.redis_node import MakeLane
-from engine.stores.redis_replies import script_of
+from engine.stores.redis.node import MakeLane
+from engine.stores.redis.replies import script_of
 from tests.faults.server import Pair, Single
 from tests.servers import need_server
 from tests.stores.redis.clients import COUNT, PUT, client_of, level_of, put, until_well

@@ -7,8 +7,8 @@ import pytest
 
 from engine.errors import StoreUnavailable
 from engine.stores.partitions import slot_of, tags
-from engine.stores.redis_client import RedisClient
-from engine.stores.redis_node import MakeLane
+from engine.stores.redis.client import RedisClient
+from engine.stores.redis.node import MakeLane
 from tests.faults.server import Cluster, Node
 from tests.stores.redis.clients import PUT, PUT_TWO, client_of, put
 from tests.stores.redis.lanes import KINDS

@@ -2,8 +2,8 @@
 
 import pytest
 
-from engine.stores.redis_handshake import Replication
-from engine.stores.redis_heirs import choose
+from engine.stores.redis.handshake import Replication
+from engine.stores.redis.heirs import choose
 
 
 def primary(history: str, before: str = "") -> Replication:

@@ -11,10 +11,10 @@ from engine.limits import (
     LANE_QUEUE_BYTES_MAX,
     LANE_QUEUE_LEN_MAX,
 )
-from engine.stores.redis_lane import HiredisLane
-from engine.stores.redis_lanes import Safety
-from engine.stores.redis_node import MakeLane
-from engine.stores.redis_replies import LaneLeft, ServerSaid
+from engine.stores.redis.lane import HiredisLane
+from engine.stores.redis.lanes import Safety
+from engine.stores.redis.node import MakeLane
+from engine.stores.redis.replies import LaneLeft, ServerSaid
 from tests.faults.server import Single, free_port
 from tests.stores.redis.fake_server import CUT, echo, faking
 from tests.stores.redis.lanes import KINDS, lane_to

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from engine.errors import StoreRefused
-from engine.stores import redis_opening
-from engine.stores.redis_checks import Facts, Finding, examine, judge_version
+from engine.stores.redis import opening as redis_opening
+from engine.stores.redis.checks import Facts, Finding, examine, judge_version
 from tests.faults.server import Cluster, Pair, Single, free_port
 from tests.servers import need_server
 from tests.stores.redis.clients import client_of, put

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from engine.stores.redis_pauses import Pauses
+from engine.stores.redis.pauses import Pauses
 
 pytestmark = pytest.mark.anyio
 

@@ -9,10 +9,10 @@ from msgspec.structs import replace
 
 from engine.errors import StoreUnavailable
 from engine.limits import BOOKINGS_KEPT_MS, CAUSES_ROWS_MAX, ERASED_LATELY_MS
-from engine.stores import redis_sweep
 from engine.stores.base import Retention, SessionRef
-from engine.stores.redis_impl import RedisStore
-from engine.stores.redis_replies import Reply
+from engine.stores.redis import sweep as redis_sweep
+from engine.stores.redis.replies import Reply
+from engine.stores.redis.store import RedisStore
 from tests.faults.server import Cluster, Single, wait_until
 from tests.stores.canary import ENDPOINT, keep_all, ref_of
 from tests.stores.redis.everything import all_keys, holding, kinds_without_end

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from engine.stores.base import Delivery
-from engine.stores.redis_deliveries import steps_of
-from engine.stores.redis_impl import RedisStore
-from engine.stores.redis_part import SLICE
+from engine.stores.redis.deliveries import steps_of
+from engine.stores.redis.part import SLICE
+from engine.stores.redis.store import RedisStore
 from tests.faults.server import Single
 from tests.stores.steps import (
     REF,

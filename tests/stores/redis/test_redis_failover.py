@@ -8,7 +8,7 @@ from anyio import fail_after
 
 from engine.errors import StoreUnavailable
 from engine.stores.records import CommitAnswer, Committed, Duplicate, SessionRef
-from engine.stores.redis_impl import RedisStore
+from engine.stores.redis.store import RedisStore
 from tests.faults.server import Pair
 from tests.servers import need_server
 from tests.stores.steps import message, step, until

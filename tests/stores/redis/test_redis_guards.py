@@ -7,11 +7,11 @@ import pytest
 
 from engine.errors import StoreUnavailable
 from engine.limits import LOCKS_LEN_MAX
-from engine.stores import redis_guards
 from engine.stores.base import Begun, DocConflict, InProgress, RateAsk
 from engine.stores.partitions import PARTITIONS_MAX
-from engine.stores.redis_guards import LOCKS_LEN_MIN, locks_len_max
-from engine.stores.redis_impl import RedisStore
+from engine.stores.redis import guards as redis_guards
+from engine.stores.redis.guards import LOCKS_LEN_MIN, locks_len_max
+from engine.stores.redis.store import RedisStore
 from tests.faults.server import Single
 from tests.stores.redis.everything import all_keys
 from tests.stores.steps import REF, SteppedClock

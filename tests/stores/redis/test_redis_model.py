@@ -7,7 +7,7 @@ from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from engine.stores.base import Store
-from engine.stores.redis_impl import RedisStore
+from engine.stores.redis.store import RedisStore
 from tests.faults.server import Servers
 from tests.stores.test_model import StoreAgainstADict
 

@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator
 import pytest
 
 from engine.limits import ALIAS_KEPT_MS
-from engine.stores import redis_names
 from engine.stores.records import SessionRef
-from engine.stores.redis_impl import RedisStore
-from engine.stores.redis_keys import tail_of
-from engine.stores.redis_part import SETTLED_MS
-from engine.stores.redis_records import pack_alias
+from engine.stores.redis import names as redis_names
+from engine.stores.redis.keys import tail_of
+from engine.stores.redis.part import SETTLED_MS
+from engine.stores.redis.records import pack_alias
+from engine.stores.redis.store import RedisStore
 from tests.faults.server import Single
 from tests.stores.steps import OTHER, REF, START_MS, SteppedClock, step
 

@@ -7,12 +7,12 @@ from msgspec.structs import replace
 
 from engine.errors import StoreUnavailable
 from engine.limits import CAUSES_LEN_MAX
-from engine.stores import redis_deliveries
 from engine.stores.base import DueDeliveries
 from engine.stores.partitions import PARTITIONS_MAX
-from engine.stores.redis_impl import RedisStore
-from engine.stores.redis_outbox import CAUSES_LEN_MIN, causes_len_max, pack_cause, unpack_cause
-from engine.stores.redis_part import SLICE
+from engine.stores.redis import deliveries as redis_deliveries
+from engine.stores.redis.outbox import CAUSES_LEN_MIN, causes_len_max, pack_cause, unpack_cause
+from engine.stores.redis.part import SLICE
+from engine.stores.redis.store import RedisStore
 from tests.faults.server import Single
 from tests.stores.steps import (
     OTHER,

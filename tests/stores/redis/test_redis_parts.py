@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.stores import redis_replies
 from engine.stores.base import Store
-from engine.stores.redis_impl import RedisStore
+from engine.stores.redis import replies as redis_replies
+from engine.stores.redis.store import RedisStore
 
 LUA = Path(redis_replies.__file__).parent / "lua"
 
@@ -41,8 +41,6 @@ def test_a_script_says_what_it_takes_and_is_used(path: Path) -> None:
     for word in ("KEYS", "returns"):
         assert any(word.lower() in line.lower() for line in head), word
     users = [
-        file
-        for file in LUA.parent.glob("redis_*.py")
-        if f'script("{path.stem}")' in file.read_text()
+        file for file in LUA.parent.glob("*.py") if f'script("{path.stem}")' in file.read_text()
     ]
     assert users

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.stores import redis_places
-from engine.stores.redis_impl import RedisStore
-from engine.stores.redis_places import end_of, member_of, place_of
+from engine.stores.redis import places as redis_places
+from engine.stores.redis.places import end_of, member_of, place_of
+from engine.stores.redis.store import RedisStore
 from tests.faults.server import Single
 from tests.stores.steps import SteppedClock
 

@@ -14,9 +14,9 @@ from engine.stores.records import (
     DecisionLine,
     SessionRef,
 )
-from engine.stores.redis_impl import RedisStore
-from engine.stores.redis_merge import SLICE_LEN_MAX, Row, merged
-from engine.stores.redis_reads import first_slice
+from engine.stores.redis.merge import SLICE_LEN_MAX, Row, merged
+from engine.stores.redis.reads import first_slice
+from engine.stores.redis.store import RedisStore
 from tests.faults.server import Single
 from tests.stores.steps import START_MS, SteppedClock, step
 

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from engine.stores.base import StoredCause
-from engine.stores.redis_impl import RedisStore
-from engine.stores.redis_part import SETTLED_MS
+from engine.stores.redis.part import SETTLED_MS
+from engine.stores.redis.store import RedisStore
 from tests.faults.server import Pair
 from tests.servers import need_server
 from tests.stores.steps import REF, SteppedClock, a_cause, message, step, until

@@ -8,7 +8,6 @@ import pytest
 
 from engine.errors import LimitExceeded, StoreUnavailable
 from engine.limits import COMMIT_ITEMS_MAX, MESSAGES_KEPT_MAX, SEEN_KEPT_MS
-from engine.stores import redis_commits, redis_sessions
 from engine.stores.records import (
     Committed,
     Conflict,
@@ -20,7 +19,9 @@ from engine.stores.records import (
     Seen,
     SessionRef,
 )
-from engine.stores.redis_impl import RedisStore
+from engine.stores.redis import commits as redis_commits
+from engine.stores.redis import sessions as redis_sessions
+from engine.stores.redis.store import RedisStore
 from tests.faults.server import Single
 from tests.servers import need_server
 from tests.stores.steps import (

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from engine.errors import StoreUnavailable
-from engine.stores.redis_lanes import Safety
-from engine.stores.redis_node import MakeLane
+from engine.stores.redis.lanes import Safety
+from engine.stores.redis.node import MakeLane
 from tests.faults.server import Pair, wait_until
 from tests.servers import need_server
 from tests.stores.redis.lanes import KINDS, lane_to

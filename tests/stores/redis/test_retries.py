@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from engine.errors import StoreUnavailable
-from engine.stores.redis_client import RedisClient
+from engine.stores.redis.client import RedisClient
 from tests.stores.redis.clients import PUT, client_of
 from tests.stores.redis.fake_server import CUT, FakeServer, faking
 

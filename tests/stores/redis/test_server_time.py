@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.clock import Stopwatch
-from engine.stores.redis_server_time import Offset, ServerTime
+from engine.stores.redis.server_time import Offset, ServerTime
 
 
 class Steps(Stopwatch):

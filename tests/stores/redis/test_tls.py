@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from engine.errors import StoreRefused
-from engine.stores import redis_opening
-from engine.stores.redis_node import MakeLane
+from engine.stores.redis import opening as redis_opening
+from engine.stores.redis.node import MakeLane
 from tests.faults.server import Single
 from tests.stores.redis.clients import client_of, put
 from tests.stores.redis.lanes import KINDS

@@ -2,9 +2,9 @@
 
 import pytest
 
-from engine.stores.redis_address import Address
-from engine.stores.redis_handshake import replication
-from engine.stores.redis_views import followed, owners, read_nodes
+from engine.stores.redis.address import Address
+from engine.stores.redis.handshake import replication
+from engine.stores.redis.views import followed, owners, read_nodes
 
 ASKED = Address("10.0.0.9", 9)
 A, B, C = Address("10.0.0.1", 1), Address("10.0.0.2", 2), Address("10.0.0.3", 3)

@@ -1,0 +1,157 @@
+"""Calls to the thread of the SQLite file: bounded, answered in batches, never waited for in vain."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal, TypeVar, cast
+
+from engine.errors import StoreUnavailable
+from engine.limits import STORE_DEADLINE_MS, STORE_QUEUE_LEN_MAX
+from engine.stores.base import Committed, Due, Durability, SessionRef
+from engine.stores.hints import Hints
+from engine.stores.sqlite.db import Db, DbFile, open_db
+from engine.stores.sqlite.writer import Operation, Writer
+
+T = TypeVar("T")
+_WATCH_S = STORE_DEADLINE_MS / 4_000
+
+
+class SqliteCalls:
+    """The thread and what waits for it; on the loop it tells of wake-ups and messages as they are durable."""
+
+    partitions: int = 1
+    is_shared: bool = False
+
+    open_db: Callable[[Path], Db] = staticmethod(open_db)
+    """How a connection is made: a test gives one over a disk of its own."""
+
+    def __init__(
+        self,
+        path: Path,
+        durability: Literal["D1", "D2"],
+        clock: Callable[[], int],
+        heads_len_max: int,
+    ) -> None:
+        """Open the file, to be used by the running loop.
+
+        Raises:
+            StoreRefused: the file or its folder cannot be used, or another process uses it.
+        """
+        self.durability: Durability = durability
+        self.on_earlier_wake: Callable[[int, int], None] | None = None
+        self.on_work: Callable[[int], None] | None = None
+        synchronous = "FULL" if durability == "D2" else "NORMAL"
+        file = DbFile(path, synchronous, self.open_db)
+        self._writer = Writer(file, clock, self._settle, heads_len_max)
+        self._loop = asyncio.get_running_loop()
+        self._hints = Hints()
+        self._next_ms: int | None = None
+        self._waiting: deque[Operation] = deque()
+        self._queued = 0
+        self._watch: asyncio.TimerHandle | None = None
+        self._tick = 0
+        self._closing: asyncio.Future[object] | None = None
+        self._writer.start(self._loop)
+
+    def partition_of(self, workspace: str, visitor: str = "") -> int:
+        """See `Store.partition_of`."""
+        return 0
+
+    async def lineages(self) -> tuple[str, ...]:
+        """See `Store.lineages`."""
+        return ("",)
+
+    async def now(self) -> int:
+        """See `Store.now`."""
+        return self._writer.tick()
+
+    async def close(self) -> None:
+        """See `Store.close`."""
+        if self._closing is None:
+            self._closing = self._loop.create_future()
+            self._queued += 1
+            self._writer.put(Operation("close", self._closing))
+            self._hints.close()
+        await asyncio.shield(self._closing)
+        self._writer.join()
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+
+    def _check_open(self) -> None:
+        if self._closing is not None:
+            raise StoreUnavailable("none", 1_000, "the store is closed")
+
+    def _trouble(self) -> str:
+        if self._closing is not None:
+            return "the store is closed"
+        if self._writer.down is not None:
+            return self._writer.down
+        return "" if self._writer.has_room else "disk_full"
+
+    async def _read(self, call: Callable[[Writer], T]) -> T:
+        future: asyncio.Future[object] = self._loop.create_future()
+        self._submit(Operation("read", future, None, call))
+        return cast("T", await future)
+
+    async def _write(self, call: Callable[[Writer], T]) -> T:
+        future: asyncio.Future[object] = self._loop.create_future()
+        self._submit(Operation("write", future, None, call))
+        return cast("T", await future)
+
+    def _submit(self, operation: Operation) -> None:
+        self._check_open()
+        if self._queued >= STORE_QUEUE_LEN_MAX:
+            raise StoreUnavailable("none", 1_000, "too many operations wait for the disk")
+        self._queued += 1
+        operation.tick = self._tick
+        self._waiting.append(operation)
+        if self._watch is None:
+            self._watch = self._loop.call_later(_WATCH_S, self._expire)
+        self._writer.put(operation)
+
+    def _settle(self, results: Sequence[tuple[Operation, object]]) -> None:
+        """Answer a batch; runs on the loop after the batch is durable."""
+        self._queued -= len(results)
+        for operation, answer in results:
+            commit, future = operation.commit, operation.future
+            if not future.done():
+                if isinstance(answer, Exception):
+                    future.set_exception(answer)
+                else:
+                    future.set_result(answer)
+            if commit is not None and type(answer) is Committed:
+                if commit.wake_ms is not None:
+                    self._tell_earlier(commit.wake_ms)
+                if commit.messages:
+                    self._announce(commit.ref)
+            elif type(answer) is Due:
+                self._next_ms = answer.next_ms
+        waiting = self._waiting
+        while waiting and waiting[0].future.done():
+            waiting.popleft()
+
+    def _tell_earlier(self, wake_ms: int) -> None:
+        if self._next_ms is None or wake_ms < self._next_ms:
+            self._next_ms = wake_ms
+            if self.on_earlier_wake is not None:
+                self.on_earlier_wake(0, wake_ms)
+
+    def _announce(self, ref: SessionRef) -> None:
+        """Hint those who listen; the head is read by the loop, as hints may be late but not wrong."""
+        if self._hints.count(ref):
+            head = self._writer.heads.peek(ref.workspace, ref.session)
+            if head is not None:
+                self._hints.announce(ref, head.epoch, head.offset)
+
+    def _expire(self) -> None:
+        """Answer operations that have waited too long: what they did is unknown."""
+        self._tick += 1
+        waiting = self._waiting
+        while waiting and (waiting[0].future.done() or self._tick - waiting[0].tick > 4):
+            future = waiting.popleft().future
+            if not future.done():
+                reason = "the disk did not answer in time"
+                future.set_exception(StoreUnavailable("unknown", 1_000, reason))
+        self._watch = self._loop.call_later(_WATCH_S, self._expire) if waiting else None
