@@ -61,7 +61,9 @@ LASTING = frozenset(
 )
 _MADE = re.compile(r"\b(req|chat|vis|conv|msg|dec|appt|evt|whk|dlv)_[0-9A-HJKMNP-TV-Z]{26}\b")
 _TOKEN = re.compile(r"vt1\.[\w.-]+")
-_NUMBER = re.compile(r'"(agent_session|id|number)":"?\d+"?')
+_NUMBER = re.compile(
+    r'"agent_session":\d+|(?<="kind":"agent_session","visitor_id":")[^"]*","id":"\d+","value":{"number":\d+'
+)
 
 Ids = Mapping[str, str]
 

@@ -16,7 +16,6 @@ _SCHEMES: dict[str, tuple[Kind, bool]] = {
     "rediss+cluster": ("cluster", True),
 }
 _PORT = 6379
-_PORT_MAX = 65_535
 ADDRESSES_MAX = 64
 """Addresses in one URL; a cluster tells its other nodes by itself."""
 

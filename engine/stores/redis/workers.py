@@ -41,23 +41,11 @@ class RedisWorkers(RedisPart):
         args = (self._time(), worker)
         await self._client.run(_HOME, _LEAVE, self._lists(), args, durable=False)
 
-    async def living_workers(self) -> frozenset[str]:
-        """Name the workers whose heartbeat has not ended."""
-        living, _ = await self._workers()
-        return living
-
     async def gone_workers(self) -> frozenset[str]:
         """Name the workers that have left or ceased to live; one never heard of is not among them."""
-        _, gone = await self._workers()
-        return gone
-
-    async def _workers(self) -> tuple[frozenset[str], frozenset[str]]:
         living, _, gone, _ = self._lists()
         args = (self._time(),)
-        found = await self._client.run(_HOME, _GONE, (living, gone), args, durable=False)
-        assert isinstance(found, list)
-        living_names, gone_names = (_names(names) for names in found)
-        return living_names, gone_names
+        return _names(await self._client.run(_HOME, _GONE, (living, gone), args, durable=False))
 
     def _lists(self) -> tuple[str, str, str, str]:
         """Return the keys of who lives, of who looks after partitions, of who is gone, and of what they say."""
