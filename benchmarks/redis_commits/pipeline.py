@@ -54,12 +54,12 @@ class Pipeline:
 class Batches:
     """The commits of a worker's rows side by side: batch n holds the n-th commit of each row."""
 
-    def __init__(self, workload: Workload, running: Running, worker: int) -> None:
+    def __init__(self, workload: Workload, worker: int) -> None:
         """Write every command's words; packing them is left to who sends them."""
         self._work_told = b"c" + str(worker).encode()
         self._keys = Keys(PARTITIONS)
-        # Once for all: what it takes to make words of a commit is no part of a pipeline.
-        running.node.ask("SCRIPT", "LOAD", _COMMIT.text)
+        # What it takes to make words of a commit is no part of a pipeline; the script is loaded
+        # already, by the commits that made the sessions.
         self.rows = list(workload.rows(worker))
         columns = zip_longest(*(workload.row(number) for number in self.rows))
         self.steps = [[one for one in column if one is not None] for column in columns]
@@ -104,7 +104,7 @@ def pack(words: Words) -> bytes:
 
 def drive(workload: Workload, running: Running, worker: int, gate: Gate) -> Course:
     """Commit the rows of one worker, packing each batch when it is its turn."""
-    batches = Batches(workload, running, worker)
+    batches = Batches(workload, worker)
     pipeline = Pipeline(running, replicated=workload.replicated)
     course, answers = Course(), []
     gate.wait()
@@ -121,7 +121,7 @@ def drive(workload: Workload, running: Running, worker: int, gate: Gate) -> Cour
 
 def drive_packed(workload: Workload, running: Running, worker: int, gate: Gate) -> Course:
     """Commit the rows of one worker from bytes that were packed before."""
-    batches = Batches(workload, running, worker)
+    batches = Batches(workload, worker)
     packed = [
         (b"".join(map(pack, names)), len(names), b"".join(map(pack, scripts)), len(scripts))
         for names, scripts in zip(batches.names, batches.scripts, strict=True)
