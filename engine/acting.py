@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Protocol
 
 from engine.causes import Cause, encode_cause
 from engine.clock import Clock
@@ -14,11 +15,11 @@ from engine.hearing import FeedHearer, Hearing
 from engine.ids import Ids
 from engine.intake import admit_events, first_new_ms
 from engine.limits import OVERDUE_WAKES_MAX
-from engine.listeners import Listeners
+from engine.listeners import Fresh, Listeners
 from engine.openings import view_of
 from engine.ownership import Ownership
 from engine.profile import Profile
-from engine.resending import Resending
+from engine.resending import EraseAgain, Resending
 from engine.runtime_types import SessionView
 from engine.session import Session
 from engine.step import Arrived, Woke
@@ -29,6 +30,19 @@ from engine.transcripts import Transcripts
 from engine.wake_loop import WakeLoop
 from engine.workspace import Workspaces
 from rules.compiler.program import Program
+
+
+class KeptHearer(Protocol):
+    """Who is told of causes once they are kept; returns at once and raises nothing."""
+
+    def __call__(self, cause: Cause, partition: int, /, *, follows: bool = False) -> None:
+        """Take a cause that is kept in a partition.
+
+        Args:
+            cause: those of one session come in their order.
+            follows: this worker committed what its session told before, too.
+        """
+        ...
 
 
 class Acting:
@@ -45,7 +59,7 @@ class Acting:
         self._secret = secret
         self.workspaces = workspaces
         self._stepper = Stepper(store, clock, workspaces, secret, worker)
-        self._finder = Finder(store, clock, ids, secret, self._stepper)
+        self._finder = Finder(store, clock, ids, secret, stepper=self._stepper, wake=self._wake)
         self._listeners = Listeners(store, worker)
         self._hearing = Hearing(store, worker, self._listeners, self._stepper.note_place)
         self._hearing.on_erased = self.forget
@@ -56,8 +70,8 @@ class Acting:
         self.ownership.on_heard = self.fleet.learn
         self._wakes = WakeLoop(store, self._wake, lambda: self.ownership.mine)
         self.ownership.on_change(self._wakes.change)
-        self._transcripts = Transcripts(store, self._stepper, self._act)
-        self._hearers: list[Callable[[Cause, int], None]] = []
+        self._transcripts = Transcripts(store, self._stepper, self._listeners, self._act)
+        self._hearers: list[KeptHearer] = []
         self._forgetters: list[Callable[[SessionRef], None]] = []
         self._whisper_hearers: list[Callable[[SessionRef, bytes], None]] = []
         self._touched: Callable[[SessionRef], None] | None = None
@@ -65,8 +79,11 @@ class Acting:
         self.agents_online: Callable[[str], int] = _nobody
         self._counts = {"events": 0, "duplicates": 0, "messages": 0, "wakes": 0, "unavailable": 0}
 
-    def keep_accepted(self, log: AcceptedLog) -> None:
-        """Answer for what is accepted when `log` has it, and send it again when a fail-over lost it."""
+    def keep_accepted(self, log: AcceptedLog, erase_again: EraseAgain | None = None) -> None:
+        """Answer for what is accepted when `log` has it, and send it again when a fail-over lost it.
+
+        `erase_again` removes visitors once more whose erasure was lost.
+        """
         self._resending = Resending(
             self._store,
             log,
@@ -75,6 +92,7 @@ class Acting:
             take_overdue=self._take_overdue,
             reread=self._stepper.read,
         )
+        self._resending.erase_again = erase_again
         self._finder.on_alias = self._resending.keep_alias
 
     async def start(self) -> None:
@@ -158,9 +176,9 @@ class Acting:
 
     def on_cause(self, hear: Callable[[Cause], None]) -> None:
         """Call `hear` with each cause when it is durable, those of one session in their order."""
-        self._hearers.append(lambda cause, _: hear(cause))
+        self._hearers.append(lambda cause, _, **__: hear(cause))
 
-    def on_kept(self, hear: Callable[[Cause, int], None]) -> None:
+    def on_kept(self, hear: KeptHearer) -> None:
         """Call `hear` as `on_cause` does, with the partition in which the cause is kept."""
         self._hearers.append(hear)
 
@@ -171,6 +189,16 @@ class Acting:
     def on_forget(self, hear: Callable[[SessionRef], None]) -> None:
         """Call `hear` with each session of which nothing is kept any more."""
         self._forgetters.append(hear)
+
+    async def keep_erasure(self, workspace: str, visitors: Sequence[str]) -> None:
+        """Keep that visitors were erased, where what is accepted is kept.
+
+        Raises:
+            StoreUnavailable: "unknown": it is not kept yet.
+        """
+        if self._resending is not None:
+            for visitor in visitors:
+                await self._resending.keep_erasure(workspace, visitor)
 
     def forget(self, ref: SessionRef) -> None:
         """Let nothing of an erased session stay in memory; its sockets are told to go."""
@@ -211,6 +239,8 @@ class Acting:
             if self._resending is not None and done is not None:
                 await self._resending.keep(done, opens)
         except StoreUnavailable:
+            # What was committed and is not told here has to be read by whoever tells what follows.
+            self._stepper.drop(ref)
             self._counts["unavailable"] += 1
             raise
         if done is None:
@@ -220,10 +250,11 @@ class Acting:
             return done
         if done.effect.items or done.is_resync:
             self._counts["messages"] += len(done.effect.messages)
-            self._listeners.hint(ref, done.session.offset)
+            appended = None if done.is_resync else Fresh(done.epoch, tuple(done.effect.items))
+            self._listeners.hint(ref, done.session.offset, appended)
         if done.effect.causes:
             partition = self._store.partition_of(ref.workspace, ref.visitor)
-            self._spread(done.effect.causes, partition)
+            self._spread(done.effect.causes, partition, follows=done.follows)
         if self._touched is not None:
             self._touched(ref)
         return done
@@ -232,14 +263,14 @@ class Acting:
         for hear in self._whisper_hearers:
             hear(ref, body)
 
-    def _spread(self, causes: Sequence[Cause], partition: int) -> None:
+    def _spread(self, causes: Sequence[Cause], partition: int, *, follows: bool = False) -> None:
         for cause in causes:
             for hear in self._hearers:
-                hear(cause, partition)
+                hear(cause, partition, follows=follows)
 
     def _arrival(self, ref: SessionRef, at: Moment, events: Sequence[Event]) -> Prepared:
         """Prepare events for their step: the repeated ones left out."""
-        admission = admit_events(at.session, events, at.now_ms, at.repeated)
+        admission = admit_events(at.session, events, at.now_ms, at.repeated, at.past)
         online = self.agents_online(ref.workspace)
         given = Arrived(at.now_ms, admission.events, online) if admission.events else None
         return Prepared(given, admission.seen, admission.duplicates)

@@ -68,7 +68,7 @@ def commit_of(program: Program, hot: HotSession, prepared: Prepared, taken: Take
         cap=_cap(program, session, taken.given) if effect.spend else 1,
         give_back=effect.give_back if session.epoch == taken.epoch_before else 0,
         messages=_messages(effect) if effect.items else (),
-        seen=prepared.seen,
+        seen=_marks(prepared, taken),
         ids=_ids(effect),
         decisions=tuple(
             DecisionLine(row.id, row.at_ms, row.rule, row.outcome, encode_row(row))
@@ -80,6 +80,12 @@ def commit_of(program: Program, hot: HotSession, prepared: Prepared, taken: Take
         new_epoch=taken.op if hot.is_rolled_back else None,
         closed=session.closed,
     )
+
+
+def _marks(prepared: Prepared, taken: Taken) -> tuple[int, ...]:
+    """Return what must not happen again; an offer that was refused may: it is judged anew."""
+    is_refused = isinstance(taken.given, Offer) and taken.effect.refused is not None
+    return () if is_refused else prepared.seen
 
 
 def _messages(effect: Effect) -> tuple[NewMessage, ...]:

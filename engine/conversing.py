@@ -18,6 +18,7 @@ from engine.conversations.orders import (
     Verify,
     Withdraw,
 )
+from engine.errors import StoreUnavailable
 from engine.events import Event
 from engine.intake import id_hash
 from engine.message import Message, NoticeName
@@ -101,28 +102,28 @@ class Conversing(Acting):
     async def _carry_out(
         self, ref: SessionRef, offer: Offer, *, is_named: bool
     ) -> Message | Refused:
-        """Carry an offer out at the present instant; of two equal calls at once the later one finds the message."""
+        """Carry an offer out at the present instant; of two equal calls at once the later one finds the message.
+
+        Raises:
+            StoreUnavailable: the message was made by an equal call and cannot be read yet.
+        """
         decision = call_decision_id(self._secret, ref.workspace, ref.session, offer.id)
-        for marks in (_marks(ref, f"offer:{offer.id}"), ()) if is_named else ((),):
+        marks = _marks(ref, f"offer:{offer.id}") if is_named else ()
 
-            def prepare(at: Moment, marks: tuple[int, ...] = marks) -> Prepared:
-                is_done = any(message.decision == decision for message in at.session.messages)
-                if is_done or (marks and at.repeated.issuperset(marks)):
-                    return Prepared(None)
-                return Prepared(msgspec.structs.replace(offer, now_ms=at.now_ms), seen=marks)
+        def prepare(at: Moment) -> Prepared:
+            is_done = any(message.decision == decision for message in at.session.messages)
+            if is_done or (marks and at.repeated.issuperset(marks)):
+                return Prepared(None)
+            return Prepared(msgspec.structs.replace(offer, now_ms=at.now_ms), seen=marks)
 
-            done = await self._act(ref, prepare)
-            if done is None or done.is_erased:
-                return Refused("session_closed", field="session_id")
-            made = (
-                done.effect.refused
-                or done.effect.offered
-                or await self._offered_before(ref, offer.id)
-            )
-            if made is not None:
-                return made
-            # The call was refused before: it is judged anew.
-        raise AssertionError("an offer is carried out or refused")
+        done = await self._act(ref, prepare)
+        if done is None or done.is_erased:
+            return Refused("session_closed", field="session_id")
+        made = done.effect.refused or done.effect.offered
+        made = made or await self._offered_before(ref, offer.id)
+        if made is None:
+            raise StoreUnavailable("none", retry_after_ms=1_000)
+        return made
 
     # ---- the server side
 

@@ -13,12 +13,16 @@ from engine.clock import Clock
 from engine.conversations.agent_sessions import AgentSessions
 from engine.conversations.bookings import Bookings
 from engine.conversations.desk import Desk
+from engine.conversations.orders import Open
 from engine.conversations.voice import Voice
 from engine.custody_lines import Line, agent_session_line, appointment_line, lines_of
+from engine.identity import seal_people
 from engine.ids import derived_id
 from engine.runtime import Runtime
+from engine.step import Ordered
+from engine.stores.archive import Archive
 from engine.stores.base import DocConflict, Kept, SessionRef, Store, StoredCause
-from engine.stores.codec import decode_profile, decode_session
+from engine.stores.codec import decode_entry, decode_profile, decode_session
 
 ERASURES_A_LOOK_MAX = 100
 """Unfinished erasures that one look takes up; the next look goes on."""
@@ -35,11 +39,15 @@ class Trace(msgspec.Struct, frozen=True):
 
 
 class Erasure(msgspec.Struct, frozen=True):
-    """An erasure that has begun; `visitors` are all ids of the person, the one that was asked for first."""
+    """An erasure that has begun; `visitors` are all ids of the person, the one that was asked for first.
+
+    `archives`: also from the files of the archive.
+    """
 
     visitors: tuple[str, ...]
     traces: tuple[Trace, ...]
     begun_ms: int
+    archives: bool = False
 
 
 class Custody:
@@ -56,8 +64,9 @@ class Custody:
         voice: Voice,
         desk: Desk,
         agent_sessions: AgentSessions,
+        archive: Archive | None = None,
     ) -> None:
-        """Look after what these places keep; `secret` names causes."""
+        """Look after what these places keep; `secret` names causes, `archive` is the store's."""
         self._store = store
         self._runtime = runtime
         self._clock = clock
@@ -66,6 +75,7 @@ class Custody:
         self._voice = voice
         self._desk = desk
         self._agent_sessions = agent_sessions
+        self._archive = archive
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(Erasure).decode
 
@@ -73,28 +83,34 @@ class Custody:
         """Yield all that is kept of a person, line by line; nothing for an unknown one."""
         people = await self._people(workspace, visitor)
         sessions: set[str] = set()
-        numbers: list[int] = []
+        numbers: set[int] = set()
         for person in people:
             async for kept in self._store.export(workspace, person):
                 if kept.kind == "session":
                     sessions.add(kept.session)
-                    numbers.append(_agent_session_of(kept))
+                numbers.add(_agent_session_of(kept))
                 for line in lines_of(kept, person):
                     yield line
-        for number in filter(None, numbers):
+        for number in sorted(numbers - {0}):
             if agent_session := await self._agent_sessions.find(workspace, number):
                 yield agent_session_line(agent_session)
         for appointment in await self._bookings.of_visitor(workspace, people, sessions):
             yield appointment_line(appointment)
 
-    async def erase(self, workspace: str, visitor: str) -> int | None:
+    async def erase(self, workspace: str, visitor: str, *, archives: bool = False) -> int | None:
         """Remove a person and keep nothing new of them for 24 h; answer when, None for an unknown one.
+
+        With `archives` the files of the archive are written anew without them, where there is one.
 
         Raises:
             StoreUnavailable: it is begun, and goes on by itself or when it is asked for again.
         """
         doc = await self._store.get_doc(workspace, _ERASURE, self._name(workspace, visitor))
-        erasure = await self._begin(workspace, visitor) if doc is None else self._decode(doc.body)
+        if doc is None:
+            erasure = await self._begin(workspace, visitor, archives=archives)
+        else:
+            begun = self._decode(doc.body)
+            erasure = msgspec.structs.replace(begun, archives=archives or begun.archives)
         if erasure is None:
             return None
         return await self._finish(workspace, erasure)
@@ -104,6 +120,11 @@ class Custody:
         for workspace in workspaces:
             for row in await self._store.list_docs(workspace, _ERASURE, limit=ERASURES_A_LOOK_MAX):
                 await self._finish(workspace, self._decode(row.body))
+
+    async def repeat(self, workspace: str, visitors: tuple[str, ...]) -> None:
+        """Remove visitors again whom a fail-over of the store may have brought back; nobody is told again."""
+        _, traces = await self._traces(workspace, visitors)
+        await self._remove(workspace, Erasure(visitors, traces, self._clock.now_ms()))
 
     # ---- inside
 
@@ -123,27 +144,60 @@ class Custody:
             ids.update(dict.fromkeys(profile.identities))
         return tuple(ids)
 
-    async def _begin(self, workspace: str, visitor: str) -> Erasure | None:
+    async def _begin(self, workspace: str, visitor: str, *, archives: bool) -> Erasure | None:
         """Write down what is to be erased, before anything of it is gone."""
         people = await self._people(workspace, visitor)
-        traces: list[Trace] = []
-        is_known = False
-        for person in people:
-            async for kept in self._store.export(workspace, person):
-                is_known = True
-                if kept.kind == "session":
-                    traces.append(Trace(person, kept.session, _agent_session_of(kept)))
-        if not is_known and not await self._bookings.of_visitor(workspace, people, ()):
+        is_known, traces = await self._traces(workspace, people)
+        is_known = is_known or bool(await self._bookings.of_visitor(workspace, people, ()))
+        if not is_known and not (archives and await self._is_archived(workspace, people)):
             return None
-        erasure = Erasure(people, tuple(traces), self._clock.now_ms())
+        erasure = Erasure(people, traces, self._clock.now_ms(), archives)
         name = self._name(workspace, visitor)
         await self._store.put_doc(workspace, _ERASURE, name, self._encode(erasure), 0)
         return erasure
 
+    async def _traces(
+        self, workspace: str, people: Sequence[str]
+    ) -> tuple[bool, tuple[Trace, ...]]:
+        """Tell whether anything is kept of these visitors, and find their sessions."""
+        numbers: dict[tuple[str, str], int] = {}
+        is_known = False
+        for person in people:
+            async for kept in self._store.export(workspace, person):
+                is_known = True
+                if kept.session:
+                    before = numbers.get((person, kept.session), 0)
+                    numbers[person, kept.session] = before or _agent_session_of(kept)
+        return is_known, tuple(Trace(*place, number) for place, number in numbers.items())
+
+    async def _whole(self, workspace: str, erasure: Erasure) -> Erasure:
+        """Let nobody join these people any more; who has joined them meanwhile goes with them."""
+        people = await seal_people(self._store, workspace, erasure.visitors)
+        added = people[len(erasure.visitors) :]
+        name = self._name(workspace, erasure.visitors[0])
+        doc = await self._store.get_doc(workspace, _ERASURE, name) if added else None
+        if doc is None:
+            return erasure
+        _, traces = await self._traces(workspace, added)
+        whole = msgspec.structs.replace(erasure, visitors=people, traces=(*erasure.traces, *traces))
+        await self._store.put_doc(workspace, _ERASURE, name, self._encode(whole), doc.version)
+        return whole
+
     async def _finish(self, workspace: str, erasure: Erasure) -> int:
+        """Remove it all, and forget that it was begun."""
+        erasure = await self._whole(workspace, erasure)
+        await self._remove(workspace, erasure)
+        await self._runtime.keep_erasure(workspace, erasure.visitors)
+        await self._end(workspace, erasure)
+        return erasure.begun_ms
+
+    async def _remove(self, workspace: str, erasure: Erasure) -> None:
         """Remove it all; each part is safe to do twice."""
         for visitor in erasure.visitors:
             await self._store.erase(workspace, visitor)
+            if erasure.archives and self._archive is not None:
+                place = self._store.partition_of(workspace, visitor)
+                await self._archive.forget(workspace, place, visitor)
         refs = [SessionRef(workspace, trace.visitor, trace.session) for trace in erasure.traces]
         for ref, trace in zip(refs, erasure.traces, strict=True):
             self._runtime.forget(ref)
@@ -154,8 +208,16 @@ class Custody:
         sessions = {trace.session for trace in erasure.traces}
         await self._bookings.forget_visitor(workspace, erasure.visitors, sessions)
         await self._store.feed_clear(workspace)
-        await self._end(workspace, erasure)
-        return erasure.begun_ms
+
+    async def _is_archived(self, workspace: str, people: Sequence[str]) -> bool:
+        """Tell whether the archive holds something of a person, of whom the store need not know any more."""
+        if self._archive is None:
+            return False
+        for visitor in people:
+            place = self._store.partition_of(workspace, visitor)
+            if await self._archive.holds(workspace, place, visitor):
+                return True
+        return False
 
     async def _end(self, workspace: str, erasure: Erasure) -> None:
         """Forget that it was begun and keep what is told of it, in one step.
@@ -181,6 +243,15 @@ class Custody:
 
 
 def _agent_session_of(kept: Kept) -> int:
-    """Return the number of a kept session's agent session, 0 for none."""
-    talk = decode_session(kept.body).talk
-    return 0 if talk is None else talk.agent_session
+    """Return the number of an agent session that a session's state or an entry of it names, 0 for none.
+
+    Of a session that ended long ago only the entries are left.
+    """
+    if kept.kind == "session" and kept.body:
+        talk = decode_session(kept.body).talk
+        return 0 if talk is None else talk.agent_session
+    if kept.kind == "entry":
+        given = decode_entry(kept.body).given
+        orders = given.orders if isinstance(given, Ordered) else ()
+        return max((each.agent_session for each in orders if isinstance(each, Open)), default=0)
+    return 0

@@ -60,6 +60,8 @@ class EndLine(msgspec.Struct, frozen=True):
 
 Line = EventLine | KeptLine
 
+_encode = msgspec.json.Encoder().encode
+
 
 def lines_of(kept: Kept, visitor: str) -> Iterator[Line]:
     """Write one stored thing as lines: one, or for a journal entry one an event and one for the rest.
@@ -117,7 +119,8 @@ def _value_of(kept: Kept) -> object:
         case "profile":
             return named(decode_profile(kept.body))
         case "session":
-            return _session(decode_session(kept.body))
+            # Of one that ended long ago only the journal is left.
+            return _session(decode_session(kept.body)) if kept.body else None
         case "message":
             return named(decode_item(kept.body))
         case "decision":
@@ -150,6 +153,15 @@ def event_lines(ref: SessionRef, body: bytes) -> Iterator[EventLine]:
     entry = decode_entry(body)
     for event in events_of(entry.given):
         yield _event_line(event, entry, ref.session, ref.visitor)
+
+
+def event_texts(ref: SessionRef, body: bytes) -> list[bytes]:
+    """Write the events of a journal entry as encoded lines of the event log.
+
+    Raises:
+        NewerLayout: a newer version of Opportune wrote it.
+    """
+    return [_encode(line) for line in event_lines(ref, body)]
 
 
 def _entry_lines(kept: Kept, visitor: str) -> Iterator[Line]:

@@ -3,6 +3,7 @@
 OpportuneError
 ├── StoreUnavailable    the store did not answer; the commit exists or not, as `outcome` says
 ├── StoreRefused        the store cannot be opened as asked; a person has to change something
+├── BackupRefused       no backup can be made as asked; a person has to change something
 └── LimitExceeded       a value is larger than a maximum of engine/limits.py
 """
 
@@ -29,6 +30,10 @@ class StoreUnavailable(OpportuneError):
         super().__init__(reason or f"the store is unavailable (outcome {outcome})")
 
 
+class StoreContended(StoreUnavailable):
+    """The store is there, and others committed to the same session each time before this call could."""
+
+
 class StoreRefused(OpportuneError):
     """The store cannot be opened; `reason` is one sentence that says what to change."""
 
@@ -36,6 +41,10 @@ class StoreRefused(OpportuneError):
         """Keep the sentence."""
         self.reason = reason
         super().__init__(reason)
+
+
+class BackupRefused(OpportuneError):
+    """A store cannot be copied as asked; its text is one sentence that says what to change."""
 
 
 class LimitExceeded(OpportuneError):

@@ -4,6 +4,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 
 from engine.clock import Clock
+from engine.identity import carry_spend
 from engine.ids import Ids, derived_id
 from engine.limits import ALIASES_MAX
 from engine.openings import is_ended
@@ -16,14 +17,17 @@ _SERVER_PREFIX = "chat_"
 OnAlias = Callable[[str, SessionRef, str | None], Awaitable[None]]
 """Takes the client's id, the session, and the one that it stood for before, which has ended."""
 
+Wake = Callable[[SessionRef, int], Awaitable[None]]
+"""Takes a session's wake-up, due at an instant; one that is wanted no more is nothing."""
+
 
 class Finder:
     """Finds sessions, and makes a session id stand for a new session when the old one has ended."""
 
-    __slots__ = ("_aliases", "_clock", "_ids", "_secret", "_stepper", "_store", "on_alias")
+    __slots__ = ("_aliases", "_clock", "_ids", "_secret", "_stepper", "_store", "_wake", "on_alias")
 
     def __init__(
-        self, store: Store, clock: Clock, ids: Ids, secret: bytes, stepper: Stepper
+        self, store: Store, clock: Clock, ids: Ids, secret: bytes, *, stepper: Stepper, wake: Wake
     ) -> None:
         """Look in `store`; a bounded number of answers is remembered."""
         self._store = store
@@ -31,6 +35,7 @@ class Finder:
         self._ids = ids
         self._secret = secret
         self._stepper = stepper
+        self._wake = wake
         self._aliases: OrderedDict[tuple[str, str], SessionRef] = OrderedDict()
         self.on_alias: OnAlias | None = None
         """Awaited when a client's own id came to stand for a session that was made for it."""
@@ -51,6 +56,7 @@ class Finder:
         ended = None
         if ref != fresh and await self._has_ended(ref):
             owner = await self.owner(workspace, visitor or ref.visitor)
+            await self._leave(ref, owner)
             fresh, ended = SessionRef(workspace, owner, fresh.session), ref.session
             ref = await self._store.resolve(alias, fresh, ended=ended)
         if ref == fresh and self.on_alias is not None:
@@ -124,6 +130,17 @@ class Finder:
             # What is in memory here may have gone on at another worker.
             session = await self._stepper.peek(ref)
         return session is not None and is_ended(session, now_ms)
+
+    async def _leave(self, ref: SessionRef, owner: str) -> None:
+        """Bring what an ended session knew to the profile that the visitor's next one begins with.
+
+        Mostly its last wake-up has done so long ago.
+        """
+        session = await self._stepper.peek(ref)
+        if session is not None and not session.closed:
+            await self._wake(ref, session.wake_ms)
+        if owner != ref.visitor:
+            await carry_spend(self._store, ref.workspace, ref.visitor)
 
     def _remember(self, place: tuple[str, str], ref: SessionRef) -> SessionRef:
         self._aliases[place] = ref

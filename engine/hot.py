@@ -5,6 +5,7 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass
 from types import TracebackType
 
+from engine.errors import StoreContended, StoreUnavailable
 from engine.profile import Profile
 from engine.session import Session
 from engine.stores.base import SessionRef
@@ -16,7 +17,8 @@ class HotSession:
 
     `is_rolled_back`: the store has lost commits that this worker knew of; the next commit begins another
     sequence of messages, so that sockets notice. `is_confirmed`: its version is durable, and not only read.
-    `is_moved`: it is under other rules than its latest commit says.
+    `is_moved`: it is under other rules than its latest commit says. `epoch` names its sequence of messages, ""
+    while that is not known here. `committed_ms` is when this worker committed it last, 0 when it never did.
     """
 
     session: Session
@@ -27,6 +29,7 @@ class HotSession:
     is_rolled_back: bool = False
     is_confirmed: bool = False
     is_moved: bool = False
+    committed_ms: int = 0
 
 
 class HotSessions:
@@ -69,7 +72,9 @@ Waiting = dict[SessionRef, deque[asyncio.Future[None]] | None]
 class Turns:
     """One turn a session: its steps run one after another, those of other sessions side by side.
 
-    `async with turns.take(ref): ...`. First come, first served; free turns take no memory.
+    `async with turns.take(ref): ...`. First come, first served; free turns take no memory. When a turn
+    ends because the store is away, who waited for it is told so too: else each would wait for its own turn
+    and then for the store, far longer than a request may be open (STORES.md 12).
     """
 
     __slots__ = ("_waiting",)
@@ -77,6 +82,10 @@ class Turns:
     def __init__(self) -> None:
         """Start with every turn free."""
         self._waiting: Waiting = {}
+
+    def is_taken(self, ref: SessionRef) -> bool:
+        """Tell whether a step of the session is under way."""
+        return ref in self._waiting
 
     def take(self, ref: SessionRef) -> "_Turn":
         """Return the context in which the session is the caller's."""
@@ -104,8 +113,11 @@ class _Turn:
             await place
         except asyncio.CancelledError:
             if place.done() and not place.cancelled():
-                self._pass_on()
-            else:
+                # It came as this was given up; one that was turned away has no turn to pass on.
+                if place.exception() is None:
+                    self._pass_on()
+            elif place in queue:
+                # Whoever ended a turn since the place was given up has passed it over already.
                 queue.remove(place)
             raise
 
@@ -115,7 +127,16 @@ class _Turn:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
+        if isinstance(error, StoreUnavailable) and not isinstance(error, StoreContended):
+            self._turn_away(error.retry_after_ms)
         self._pass_on()
+
+    def _turn_away(self, retry_after_ms: int) -> None:
+        queue = self._waiting[self._ref]
+        while queue:
+            place = queue.popleft()
+            if not place.done():
+                place.set_exception(StoreUnavailable("none", retry_after_ms))
 
     def _pass_on(self) -> None:
         queue = self._waiting[self._ref]

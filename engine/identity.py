@@ -20,6 +20,7 @@ from engine.limits import (
     PROFILE_BYTES_MAX,
     PROFILE_SESSIONS_MAX,
 )
+from engine.page_loads import joined_loads
 from engine.profile import Grant, Profile
 from engine.stores.base import Store, VisitorRecord
 from engine.stores.codec import decode_profile, encode_profile
@@ -58,6 +59,7 @@ def merge_profiles(known: Profile, anonymous: Profile) -> Profile:
         arms={**anonymous.arms, **known.arms},
         sessions=_joined_sessions(known.sessions, anonymous.sessions, is_first=is_first),
         contact={**anonymous.contact, **known.contact},
+        loads=joined_loads(known.loads, anonymous.loads),
         identities=_newest(
             (*known.identities, *anonymous.identities, anonymous.visitor), IDENTITIES_MAX
         ),
@@ -83,9 +85,9 @@ def anonymous_after(anonymous: Profile, merged: Profile) -> Profile:
 
 def may_be_merged(anonymous: Profile, known: str) -> bool:
     """Tell whether a profile can become part of a known visitor: it is nobody's yet, or that one's."""
-    return (
-        not anonymous.user and anonymous.visitor != known and anonymous.merged_into in ("", known)
-    )
+    owner = anonymous.merged_into or anonymous.joining
+    is_own = bool(anonymous.user) or anonymous.visitor == known
+    return not is_own and not anonymous.is_sealed and owner in ("", known)
 
 
 def _given_back(known: Profile, anonymous: Profile) -> set[str]:
@@ -162,7 +164,7 @@ async def link_user(store: Store, workspace: str, user: str, known: str, anonymo
 
     Returns:
         Whether the anonymous visitor is part of the known one from now on; False when it is another
-        user's, or the known one itself.
+        user's, or the known one itself, or when one of them is erased.
 
     Raises:
         StoreUnavailable: do it again; what was done already is found done.
@@ -171,15 +173,26 @@ async def link_user(store: Store, workspace: str, user: str, known: str, anonymo
         record, profile = await _read(store, workspace, known)
         other_record, other = await _read(store, workspace, anonymous)
         joins = bool(anonymous) and may_be_merged(other, known)
+        if joins and known not in (other.joining, other.merged_into):
+            # Who erases the browser from here on finds the known visitor too.
+            joining = msgspec.structs.replace(other, joining=known)
+            if await _put(store, workspace, joining, other_record) is None:
+                anonymous = ""
+            continue
         merged = merge_profiles(profile, other) if joins else msgspec.structs.replace(profile)
         merged.user = user
-        if not await _put(store, workspace, merged, record):
+        is_kept = None if profile.is_sealed else await _put(store, workspace, merged, record)
+        if is_kept is False:
             continue
         if not joins:
             return False
+        # Nothing here names a known visitor of whom nothing is kept.
+        after = anonymous_after(other, merged) if is_kept else msgspec.structs.replace(other)
+        after.joining = ""
         # A grant made meanwhile is a newer version here: it is merged in the next round.
-        if await _put(store, workspace, anonymous_after(other, merged), other_record):
-            return True
+        is_joined = await _put(store, workspace, after, other_record)
+        if is_joined is not False:
+            return bool(is_kept and is_joined)
     raise StoreUnavailable("none", retry_after_ms=_RETRY_AFTER_MS)
 
 
@@ -194,8 +207,38 @@ async def carry_spend(store: Store, workspace: str, visitor: str) -> None:
         if not other.merged_into:
             return
         record, profile = await _read(store, workspace, other.merged_into)
-        if await _put(store, workspace, merge_profiles(profile, other), record):
+        if profile.is_sealed:
             return
+        if await _put(store, workspace, merge_profiles(profile, other), record) is not False:
+            return
+    raise StoreUnavailable("none", retry_after_ms=_RETRY_AFTER_MS)
+
+
+async def seal_people(store: Store, workspace: str, people: Iterable[str]) -> tuple[str, ...]:
+    """Let none of these visitors be merged any more, before they are erased; answers them with their kin.
+
+    A merge that is under way either ends before, and is seen here, or finds the seal and writes nothing.
+
+    Raises:
+        StoreUnavailable: do it again.
+    """
+    found = list(dict.fromkeys(people))
+    for visitor in found:
+        kin = await _seal(store, workspace, visitor)
+        found.extend(one for one in kin if one not in found)
+    return tuple(found)
+
+
+async def _seal(store: Store, workspace: str, visitor: str) -> tuple[str, ...]:
+    """Seal one visitor and name those that they are one person with."""
+    for _ in range(ATTEMPTS_MAX):
+        record, profile = await _read(store, workspace, visitor)
+        if record is None:
+            return ()
+        sealed = msgspec.structs.replace(profile, is_sealed=True)
+        if await _put(store, workspace, sealed, record) is not False:
+            kin = (profile.merged_into, profile.joining, *profile.identities)
+            return tuple(filter(None, kin))
     raise StoreUnavailable("none", retry_after_ms=_RETRY_AFTER_MS)
 
 
@@ -206,10 +249,14 @@ async def _read(store: Store, workspace: str, visitor: str) -> tuple[VisitorReco
 
 async def _put(
     store: Store, workspace: str, profile: Profile, record: VisitorRecord | None
-) -> bool:
-    """Write a profile unless it is as it was; False when somebody else wrote it meanwhile."""
+) -> bool | None:
+    """Write a profile unless it is as it was; False when somebody else wrote it meanwhile.
+
+    None: the visitor was erased, and nothing is kept of them.
+    """
     body = encode_profile(profile)
     if record is not None and record.profile == body:
         return True
     expect = 0 if record is None else record.version
-    return isinstance(await store.put_profile(workspace, profile.visitor, body, expect), int)
+    written = await store.put_profile(workspace, profile.visitor, body, expect)
+    return None if written is None else isinstance(written, int)

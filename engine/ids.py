@@ -50,6 +50,17 @@ def derived_id(prefix: str, secret: bytes, *parts: str | int) -> str:
     return f"{prefix}_{ulid_text(int.from_bytes(digest[:16]))}"
 
 
+def made_ms(name: str) -> int:
+    """Read the instant at which `Ids` made an id; of any other name some number, 0 of one that is too short."""
+    text = name.rpartition("_")[2][:10]
+    if len(text) < 10 or not set(text) <= set(_ALPHABET):
+        return 0
+    number = 0
+    for sign in text:
+        number = number << 5 | _ALPHABET.index(sign)
+    return number
+
+
 def ulid_text(number: int) -> str:
     """Write a number in [0, 2**128) as 26 characters of Crockford's base 32."""
     return "".join([_PAIRS[number >> shift & 1023] for shift in range(120, -1, -10)])

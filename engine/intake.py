@@ -1,8 +1,8 @@
 """What arrives, made ready for the fold: duplicates out, future times to now, in the order of arrival.
 
 One event id has one effect per visitor for 24 h (STORES.md 3). Ids of our own widget,
-`<8 characters of the page load>-<number>`, are kept as ranges in the session; any other id is hashed to
-63 bits and checked by the store inside the commit.
+`<8 characters of the page load>-<number>`, are kept as ranges in the session, and those of ended sessions in
+the profile; any other id is hashed to 63 bits and checked by the store inside the commit.
 """
 
 from collections.abc import Sequence
@@ -12,10 +12,12 @@ import msgspec
 
 from engine.events import Event
 from engine.limits import EVENT_AGE_MS_MAX, LOAD_RANGES_MAX, LOADS_MAX
+from engine.page_loads import PastLoads, is_within, was_taken
 from engine.session import Session
 
 _LOAD_CHARS = 8
 _HASH_MASK = (1 << 63) - 1
+_NONE: PastLoads = {}
 
 
 class Admission(msgspec.Struct, frozen=True):
@@ -27,34 +29,50 @@ class Admission(msgspec.Struct, frozen=True):
 
 
 def admit_events(
-    session: Session, events: Sequence[Event], now_ms: int, repeated: frozenset[int] = frozenset()
+    session: Session,
+    events: Sequence[Event],
+    now_ms: int,
+    repeated: frozenset[int] = frozenset(),
+    past: PastLoads = _NONE,
 ) -> Admission:
     """Drop repeats and bring times into [now - 24 h, now]. Widget ids are noted in the session.
 
     Args:
         repeated: hashes of foreign ids that the store has answered as seen before.
+        past: what earlier sessions of the visitor had of our own widget's page loads.
     """
-    if len(events) == 1 and _is_next(session, events[0], now_ms):
+    is_sure = not past and not session.closed
+    if is_sure and len(events) == 1 and _is_next(session, events[0], now_ms):
         return Admission(tuple(events), 0, ())
+    unsure = frozenset[str]() if is_sure else _unsure_loads(session, events, past)
     fresh: list[Event] = []
     seen: list[int] = []
-    known: set[int] = set(repeated)
+    known: set[int | None] = set(repeated)
     duplicates = 0
     for event in events:
         load, number = widget_number(event.id)
-        if load:
-            if not note_number(session, load, number):
-                duplicates += 1
-                continue
-        elif event.id:
-            mark = id_hash(session.workspace, session.visitor, event.id)
-            if mark in known:
-                duplicates += 1
-                continue
+        is_checked = load in unsure if load else bool(event.id)
+        mark = id_hash(session.workspace, session.visitor, event.id) if is_checked else None
+        is_repeat = mark in known or (load and was_taken(past, load, number))
+        if is_repeat or (load and not note_number(session, load, number)):
+            duplicates += 1
+            continue
+        if mark is not None:
             known.add(mark)
             seen.append(mark)
         fresh.append(_in_time(event, now_ms))
     return Admission(tuple(fresh), duplicates, tuple(seen))
+
+
+def _unsure_loads(session: Session, events: Sequence[Event], past: PastLoads) -> frozenset[str]:
+    """Name the page loads whose events the store checks too: those that may be in two sessions at once.
+
+    A worker that has not heard of a session's end brings events to it while its next one runs elsewhere.
+    """
+    loads = {widget_number(event.id)[0] for event in events}
+    if session.closed:
+        return frozenset(loads)
+    return frozenset(load for load in loads if load in past or load not in session.loads)
 
 
 def first_new_ms(session: Session | None, events: Sequence[Event]) -> int | None:
@@ -63,9 +81,7 @@ def first_new_ms(session: Session | None, events: Sequence[Event]) -> int | None
     for event in events:
         load, number = widget_number(event.id)
         ranges = session.loads.get(load, []) if session is not None and load else []
-        if not any(
-            low <= number <= high for low, high in zip(ranges[::2], ranges[1::2], strict=True)
-        ):
+        if not is_within(ranges, number):
             times.append(event.at_ms)
     return min(times, default=None)
 

@@ -248,6 +248,20 @@ SOCKETS_NOTED_MAX = 64
 # test_many_lists_at_once_leave_room_for_commits
 FAN_OUT_MAX = 256
 
+# --- exports and archives ---
+# Bytes of an event log that are sorted in memory; more go to a file, sorted by themselves.
+# test_what_does_not_fit_into_memory_is_sorted_in_files
+SORTED_BYTES_MAX = 32 * 1024 * 1024
+# Such files of one size that are open at once; as many are merged into one.
+# test_many_files_are_merged_into_one
+SORTED_FILES_MAX = 64
+# Sessions of one file of an archive; what more ended in its hour is in the next file.
+# test_a_file_holds_a_bounded_number_of_sessions
+ARCHIVE_SESSIONS_MAX = 2_000
+# How long a journal stays in a shared store after its archive has it, in milliseconds.
+# test_an_archived_journal_leaves_the_store_an_hour_later_and_is_read_as_before
+ARCHIVED_KEPT_MS = 3_600_000
+
 # --- level D3: what a worker accepted, beside a shared store ---
 # How long it is kept, in milliseconds. test_what_is_older_than_a_minute_is_pruned
 ACCEPTED_KEPT_MS = 60_000

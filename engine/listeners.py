@@ -2,18 +2,32 @@
 
 from collections.abc import Callable
 
+import msgspec
+
+from engine.message import Item
 from engine.runtime_types import Attachment
 from engine.stores.base import Hint, SessionRef, Store
 
 
-class _Sockets:
-    """The sockets of one session here, and how far they were told to pull."""
+class Fresh(msgspec.Struct, frozen=True):
+    """What this worker's latest commit appended to the sequence `epoch` of a session; at least one item."""
 
-    __slots__ = ("by_number", "epoch", "offset")
+    epoch: str
+    items: tuple[Item, ...]
+
+
+class _Sockets:
+    """The sockets of one session here, and how far they were told to pull.
+
+    `fresh` is what the latest hint told of, when this worker committed it itself.
+    """
+
+    __slots__ = ("by_number", "epoch", "fresh", "offset")
 
     def __init__(self) -> None:
         self.by_number: dict[int, Callable[[], None]] = {}
         self.epoch = ""
+        self.fresh: Fresh | None = None
         self.offset = 0
 
 
@@ -44,6 +58,11 @@ class Listeners:
         sockets = self._by_session.get(ref)
         return 0 if sockets is None else len(sockets.by_number)
 
+    def fresh(self, ref: SessionRef) -> Fresh | None:
+        """Return what this worker's commit appended that those who listen were called for last."""
+        sockets = self._by_session.get(ref)
+        return None if sockets is None else sockets.fresh
+
     async def attach(self, ref: SessionRef, hint: Callable[[], None]) -> Attachment:
         """Listen to a session; every commit with messages after the answer's offset is hinted."""
         self._next += 1
@@ -61,11 +80,12 @@ class Listeners:
                 del self._by_session[ref]
         await self._store.detach(ref, self._worker, attachment.id)
 
-    def hint(self, ref: SessionRef, offset: int = 0) -> None:
-        """Call everybody who listens to a session, which has messages up to `offset`."""
+    def hint(self, ref: SessionRef, offset: int = 0, fresh: Fresh | None = None) -> None:
+        """Call everybody who listens to a session, which has messages up to `offset`, the latest `fresh`."""
         sockets = self._by_session.get(ref)
         if sockets is None:
             return
+        sockets.fresh = fresh
         sockets.offset = max(sockets.offset, offset)
         for hint in tuple(sockets.by_number.values()):
             hint()

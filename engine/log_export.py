@@ -2,33 +2,31 @@
 
 from collections.abc import AsyncIterator
 
-from engine.custody_lines import EventLine, event_lines
-from engine.stores.base import Store
+import msgspec
 
-WINDOW_MS = 3_600_000
-"""Events of so long are in memory at once: the journal is read by session, the log is in order of receipt."""
+from engine.custody_lines import event_lines
+from engine.stores.base import Store
+from engine.stores.sorted_runs import SortedRuns
+
+_encode = msgspec.json.Encoder().encode
 
 
 async def log_lines(
     store: Store, workspace: str, since_ms: int, until_ms: int
-) -> AsyncIterator[EventLine]:
-    """Yield the events received in [since_ms, until_ms), a window of them at a time."""
-    begin_ms = await _first_ms(store, workspace, since_ms, until_ms)
-    while begin_ms < until_ms:
-        end_ms = min(begin_ms + WINDOW_MS, until_ms)
-        found: list[EventLine] = []
-        async for ref, entries in store.scan(workspace, begin_ms, end_ms):
+) -> AsyncIterator[msgspec.Raw]:
+    """Yield the events received in [since_ms, until_ms) as encoded `EventLine`s; the journal is read once.
+
+    The journal is read by session and the log is in the order of receipt: it is sorted in between, in
+    files when it is long.
+
+    Raises:
+        OSError: the files cannot be written.
+    """
+    with SortedRuns() as runs:
+        async for ref, entries in store.scan(workspace, since_ms, until_ms):
             for entry in entries:
-                found.extend(event_lines(ref, entry.body))
-        found.sort(key=lambda line: line.received_ms)
-        for line in found:
-            yield line
-        begin_ms = end_ms
-
-
-async def _first_ms(store: Store, workspace: str, since_ms: int, until_ms: int) -> int:
-    """Find the oldest entry, so that no empty years are walked through."""
-    oldest_ms = until_ms
-    async for _, entries in store.scan(workspace, since_ms, until_ms):
-        oldest_ms = min(oldest_ms, entries[0].at_ms)
-    return oldest_ms
+                for line in event_lines(ref, entry.body):
+                    runs.add(line.received_ms, _encode(line))
+            await runs.settle()
+        async for text in runs.lines():
+            yield msgspec.Raw(text)

@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 Status = Literal["sent", "delivered", "read"]
+ShownStatus = Literal["sent", "delivered", "displayed", "read"]
 Outcome = Literal["replied", "dismissed", "expired", "withdrawn", "held_out"]
 Action = Literal["say", "ask", "open", "handoff", "quote", "schedule", "call", "dismiss"]
 Author = Literal["visitor", "assistant", "agent", "system"]
@@ -86,6 +87,13 @@ class Notice(msgspec.Struct, omit_defaults=True, gc=False, tag_field="_", tag="n
 
 Item = Message | Notice
 """What has an offset in a session's sequence."""
+
+
+def shown_status(message: Message) -> ShownStatus:
+    """Tell how far a message has come as the visitor's own clients need it: whether it was on a screen."""
+    if message.status == "read":
+        return "read"
+    return "displayed" if message.displayed_ms >= 0 else message.status
 
 
 def as_known(stored: Message, known: Message | None) -> Message:

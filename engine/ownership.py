@@ -2,7 +2,8 @@
 
 Nobody takes or gives back a partition: whoever hears the same names knows the same owners
 (`engine.rendezvous`). While two workers have heard different ones, a partition has two owners or none for
-a heartbeat; two owners at once cost time and nothing else.
+a heartbeat; two owners at once cost time and nothing else. So who gets no answer keeps what it has: the
+names lie on one server, and its partitions on all of them.
 """
 
 import asyncio
@@ -22,12 +23,15 @@ _log = logging.getLogger("opportune.ownership")
 class Timings(msgspec.Struct, frozen=True):
     """How often what is done, in seconds.
 
-    A worker owns partitions for `life_s` after a heartbeat, so that four may be late or lost. After its
-    death the others know within `life_s` + `beat_s`, and its wake-ups come within 2 s (R8).
+    A worker lives for `life_s` after a heartbeat, so that four may be late or lost. After its death the
+    others know within `life_s` + `beat_s`, and its wake-ups come within 2 s (R8). A worker that gets no
+    answer goes on with its partitions for `kept_s` after its latest heartbeat; then it is the one that
+    is cut off, for all it knows, and others do its work.
     """
 
     beat_s: float = 0.25
     life_s: float = 1.25
+    kept_s: float = 300.0
     exchange_s: float = 1.0
 
 
@@ -62,7 +66,7 @@ class Ownership:
         self._about = about
         self._timings = timings
         self._time_s = time_s or (lambda: asyncio.get_running_loop().time())
-        # As of the latest heartbeat: who owns partitions, which are this worker's, and until when for certain.
+        # As of the latest heartbeat: who owns partitions, which are this worker's, and until when without another.
         self._names = frozenset[str]()
         self._share = frozenset[int]()
         self._until_s = float("-inf")
@@ -124,7 +128,7 @@ class Ownership:
         """Say that this worker lives, and take what is its own among those who do.
 
         Raises:
-            StoreUnavailable: nobody may have heard it; what is its own stays so until its life ends.
+            StoreUnavailable: nobody may have heard it; what is its own stays so for a while.
         """
         sent_s, life_s = self._time_s(), self._timings.life_s
         names = await self._store.heartbeat(
@@ -134,8 +138,7 @@ class Ownership:
             self._names = names
             named = enumerate(owners(self._store.partitions, names))
             self._share = frozenset(number for number, name in named if name == self._worker)
-        # The life began when the store was asked, or later.
-        self._until_s = sent_s + life_s
+        self._until_s = sent_s + self._timings.kept_s
         self._settle()
         self._arm()
 
@@ -196,9 +199,9 @@ class Ownership:
                 self._has_changed.set()
 
     def _settle(self) -> None:
-        """Own what the latest heartbeat proves to be one's own now."""
-        is_proved = self._is_taking and self._time_s() < self._until_s
-        mine = self._share if is_proved else frozenset[int]()
+        """Own what the latest heartbeat made one's own, unless it is too long ago."""
+        is_kept = self._is_taking and self._time_s() < self._until_s
+        mine = self._share if is_kept else frozenset[int]()
         gained, lost = mine - self.mine, self.mine - mine
         self.mine = mine
         self._unheard = (self._unheard | gained) & mine
@@ -212,15 +215,15 @@ class Ownership:
             hear(gained, lost)
 
     def _arm(self) -> None:
-        """See to it that partitions end with the worker's life also while the store does not answer."""
+        """See to it that partitions are given up on time also while the store does not answer."""
         if self._lapse is not None:
             self._lapse.cancel()
             self._lapse = None
         if self._tasks and self.mine:
             left_s = max(0.0, self._until_s - self._time_s())
-            self._lapse = asyncio.get_running_loop().call_later(left_s, self._end_life)
+            self._lapse = asyncio.get_running_loop().call_later(left_s, self._give_up)
 
-    def _end_life(self) -> None:
+    def _give_up(self) -> None:
         self._lapse = None
         self._settle()
         self._arm()

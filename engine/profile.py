@@ -17,6 +17,13 @@ class Grant(msgspec.Struct, array_like=True, frozen=True, gc=False):
     held_out: bool = False
 
 
+class PastLoad(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """What ended sessions had of one page load of our own widget: event numbers, as ranges [first, last, ...]."""
+
+    ended_ms: int
+    ranges: tuple[int, ...]
+
+
 class Profile(msgspec.Struct, omit_defaults=True, gc=False):
     """What is known of a visitor. `attrs` are the `visitor.*` attributes by full name, in rules' units.
 
@@ -27,6 +34,11 @@ class Profile(msgspec.Struct, omit_defaults=True, gc=False):
 
     `user` is the user id that the visitor proved, "" for an anonymous one. `merged_into` is the known
     visitor that an anonymous one turned out to be, "" before; `identities` are the ones merged into this.
+    `joining` names that known visitor while the merge is under way, and `is_sealed` says that an erasure is:
+    nobody is merged any more (`engine.identity`).
+
+    `loads` are the page loads of ended sessions by id, so that an event which comes again in a later session
+    counts once.
     """
 
     visitor: str
@@ -43,6 +55,9 @@ class Profile(msgspec.Struct, omit_defaults=True, gc=False):
     merged_into: str = ""
     user: str = ""
     identities: list[str] = []
+    loads: dict[str, PastLoad] = {}
+    joining: str = ""
+    is_sealed: bool = False
 
     @property
     def is_known(self) -> bool:

@@ -53,7 +53,7 @@ def prepare_again(kept: Accepted, given: Input) -> Prepare:
 
 
 def _arrived(given: Arrived, at: Moment, now_ms: int, mark: int) -> Prepared:
-    admission = admit_events(at.session, _wanted(given, at.session), now_ms, at.repeated)
+    admission = admit_events(at.session, _wanted(given, at.session), now_ms, at.repeated, at.past)
     if all(event.origin == "engine" for event in admission.events):
         return Prepared(None)
     again = msgspec.structs.replace(given, now_ms=now_ms, events=admission.events)

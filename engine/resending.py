@@ -36,6 +36,7 @@ _log = logging.getLogger("opportune.resending")
 Act = Callable[[SessionRef, Prepare, Opens | None], Awaitable[Done | None]]
 TakeOverdue = Callable[[SessionRef, Sequence[Event]], Awaitable[None]]
 Reread = Callable[[SessionRef], Awaitable[object]]
+EraseAgain = Callable[[str, tuple[str, ...]], Awaitable[None]]
 
 
 class Resending:
@@ -67,6 +68,8 @@ class Resending:
         self._later = 0
         self._looks = 0
         self._task: asyncio.Task[None] | None = None
+        self.erase_again: EraseAgain | None = None
+        """Removes visitors of a workspace whom a fail-over may have brought back."""
         self.sent_again = 0
         """Accepted commits that were lost and are taken again."""
 
@@ -107,6 +110,14 @@ class Resending:
             StoreUnavailable: "unknown": it does, and that is not kept yet.
         """
         await self._log.keep(Accepted(ref, alias=alias, ended=ended))
+
+    async def keep_erasure(self, workspace: str, visitor: str) -> None:
+        """Keep that a visitor was erased: a fail-over that loses it would bring them back.
+
+        Raises:
+            StoreUnavailable: "unknown": it is done, and not kept yet.
+        """
+        await self._log.keep(Accepted(SessionRef(workspace, visitor, ""), erased=True))
 
     def forget(self, workspace: str, visitor: str) -> None:
         """Leave nothing of an erased visitor."""
@@ -180,6 +191,7 @@ class Resending:
         """Go through what is kept, oldest first, those of one session in their order."""
         while slice_ := await self._log.read(self._place):
             accepted = [kept for _, kept in slice_]
+            await self._erase(accepted)
             await self._resolve(accepted)
             commits = sorted(
                 (kept for kept in accepted if kept.number and self._is_lost(kept.ref)),
@@ -194,6 +206,12 @@ class Resending:
             )
             _raise_first(found)
             self._place = slice_[-1][0]
+
+    async def _erase(self, accepted: Sequence[Accepted]) -> None:
+        """Erase again: what is of a visitor lies in more partitions than their own."""
+        for kept in accepted:
+            if kept.erased and self.erase_again is not None:
+                await self.erase_again(kept.ref.workspace, (kept.ref.visitor,))
 
     def _is_lost(self, ref: SessionRef) -> bool:
         return self._store.partition_of(ref.workspace, ref.visitor) in self._lost

@@ -8,9 +8,12 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from engine.clock import Clock
 from engine.commits import Prepared
 from engine.conversing import Conversing
 from engine.events import Event
+from engine.handing import Handing
+from engine.ids import Ids
 from engine.limits import TAB_CLOSE_GRACE_MS
 from engine.message import Message
 from engine.openings import (
@@ -30,11 +33,25 @@ from engine.runtime_types import (
 )
 from engine.step import Handed, Ordered, TabClosed
 from engine.stepper import Done, Moment, Opens
-from engine.stores.base import SessionRef
+from engine.stores.base import SessionRef, Store
+from engine.workspace import Workspaces
 
 
 class Runtime(Conversing):
     """Serves sessions of all workspaces over one store. One event loop uses it."""
+
+    def __init__(
+        self, *, store: Store, clock: Clock, ids: Ids, secret: bytes, workspaces: Workspaces
+    ) -> None:
+        """Serve from `store` under the rules of `workspaces`; `secret` (>= 32 bytes) signs ids."""
+        super().__init__(store=store, clock=clock, ids=ids, secret=secret, workspaces=workspaces)
+        self.handing = Handing(self.delivered, waits=store.durability != "D0")
+        """Takes reports of what was written to sockets, which nobody waits for."""
+
+    async def stop(self) -> None:
+        """Take no more wake-ups, end those under way, and close the store."""
+        await self.handing.stop()
+        await super().stop()
 
     # ---- finding sessions
 
@@ -138,7 +155,7 @@ class Runtime(Conversing):
         return await self._transcripts.page(ref, after, limit)
 
     async def delivered(self, ref: SessionRef, message_ids: Sequence[str]) -> None:
-        """Note that messages were written to a socket or handed out by a poll."""
+        """Note that messages were written to a socket or handed out by a poll; twice is once."""
         wanted = frozenset(message_ids)
 
         def prepare(at: Moment) -> Prepared:

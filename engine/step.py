@@ -8,7 +8,7 @@ import msgspec
 
 from engine.carrying import carry_out
 from engine.causes import FollowUp
-from engine.conversations.lifecycle import close, look_at_conversation, updated
+from engine.conversations.lifecycle import close, leave_loads, look_at_conversation, updated
 from engine.conversations.orders import Order
 from engine.decide import decide, next_wake_ms
 from engine.effect import Effect, Ground, Terms
@@ -110,8 +110,10 @@ def step(  # the terms are by name
     """
     ground = Ground(program, session, profile, secret, Effect(), terms)
     fold_input(ground, given)
-    _look(ground, given.now_ms)
-    _settle(ground, given.now_ms)
+    if not isinstance(given, Handed):
+        # What was written to a socket changes nothing that a decision reads: the wake-up stands as it is.
+        _look(ground, given.now_ms)
+        _settle(ground, given.now_ms)
     if profile.merged_into and ground.effect.profile_changed:
         # What this session spends counts for the known visitor, whose profile no commit of it can write.
         mark = (given.now_ms, session.state.events, session.offset)
@@ -177,6 +179,8 @@ def _take_events(ground: Ground, events: tuple[Event, ...], now_ms: int) -> None
             session.active_ms = admitted.at_ms
         if admitted.origin == "engine" or admitted.attributes or admitted.name in _OF_SENDER:
             _note_sender(ground, admitted)
+    if session.closed and events:
+        leave_loads(ground, now_ms)
 
 
 def _note_sender(ground: Ground, event: Event) -> None:

@@ -12,7 +12,7 @@ import msgspec
 from engine.clock import Clock
 from engine.commits import Prepared, Taken, commit_of
 from engine.effect import Effect
-from engine.errors import StoreUnavailable
+from engine.errors import StoreContended, StoreUnavailable
 from engine.events import Event
 from engine.hot import HotSession, HotSessions, Turns
 from engine.late import revive
@@ -26,6 +26,7 @@ from engine.limits import (
 )
 from engine.migrate import has_new_registers, move_session
 from engine.openings import begin_session, start_event
+from engine.page_loads import PastLoads
 from engine.profile import Profile
 from engine.runtime_types import ClientContext
 from engine.session import Session
@@ -55,6 +56,9 @@ from rules.compiler.program import Program
 REPEAT_PAUSE_S = 0.05
 """How long it is waited before a commit is repeated whose answer was lost."""
 
+OWN_COMMIT_MS_MAX = 250
+"""How long after its own commit a worker takes it that no other worker has changed the session."""
+
 
 class Opens(msgspec.Struct, frozen=True):
     """How a session that does not exist yet begins."""
@@ -70,7 +74,8 @@ class Done(msgspec.Struct, frozen=True):
     """A step that is durable, or that had nothing to do (`effect` empty).
 
     `is_erased`: the visitor was erased, nothing of the step is kept. `is_resync`: the sequence of messages
-    began anew. `given` and `commit` are what was done, None when there was nothing to do.
+    began anew. `given` and `commit` are what was done, None when there was nothing to do. `follows`: this
+    worker made the session's commit before it, too.
     """
 
     session: Session
@@ -80,17 +85,22 @@ class Done(msgspec.Struct, frozen=True):
     created: bool = False
     is_erased: bool = False
     is_resync: bool = False
+    follows: bool = False
     given: Input | None = None
     commit: Commit | None = None
 
 
 class Moment(msgspec.Struct, frozen=True):
-    """A session in hand under its rules; `repeated` are foreign ids that the store has seen before."""
+    """A session in hand under its rules; `repeated` are foreign ids that the store has seen before.
+
+    `past` is what earlier sessions of its visitor had of our own widget's page loads.
+    """
 
     session: Session
     program: Program
     now_ms: int
     repeated: frozenset[int]
+    past: PastLoads = {}
 
 
 Prepare = Callable[[Moment], Prepared]
@@ -152,15 +162,31 @@ class Stepper:
                 hot = hot or await self._load(ref)
         return None if hot is None else hot.session
 
+    def at_rest(self, ref: SessionRef) -> tuple[HotSession, Program] | None:
+        """Return a session that nobody is changing, as it is now as far as can be known without reading.
+
+        In a shared store that is so for a moment after a commit of this worker.
+        """
+        hot = None if self._turns.is_taken(ref) else self._hot.get(ref)
+        if hot is None:
+            return None
+        if self._is_shared and self._clock.now_ms() - hot.committed_ms > OWN_COMMIT_MS_MAX:
+            return None
+        program = self._settled(ref, hot)
+        return None if program is None else (hot, program)
+
     def drop(self, ref: SessionRef) -> None:
         """Read a session from the store when it is wanted next."""
         self._hot.drop(ref)
 
     def note_place(self, ref: SessionRef, epoch: str, offset: int) -> None:
         """Learn how far a session's messages reach; one in memory that has fewer is read anew."""
-        hot = self._hot.get(ref) if self._is_shared else None
-        if hot is not None and (hot.session.offset < offset or hot.epoch not in ("", epoch)):
+        hot = self._hot.get(ref)
+        if hot is None:
+            return
+        if self._is_shared and (hot.session.offset < offset or hot.epoch not in ("", epoch)):
             self._hot.drop(ref)
+        hot.epoch = hot.epoch or epoch
 
     async def act(
         self, ref: SessionRef, prepare: Prepare, opens: Opens | None = None
@@ -191,7 +217,7 @@ class Stepper:
                 hot = await self._begin(ref, opens)
             program = self._settled(ref, hot) or await self._current(ref, hot)
             now_ms = self._clock.now_ms()
-            prepared = prepare(Moment(hot.session, program, now_ms, repeated))
+            prepared = prepare(Moment(hot.session, program, now_ms, repeated, hot.profile.loads))
             given = prepared.given
             if created and opens is not None:
                 given = _with_start(hot, given, now_ms, opens.client)
@@ -209,7 +235,8 @@ class Stepper:
             commit = commit_of(program, hot, prepared, taken)
             answer = await self._commit(commit)
             if isinstance(answer, Committed | Duplicate):
-                is_resync = hot.is_rolled_back
+                is_resync = hot.is_rolled_back or answer.is_resync
+                follows = hot.committed_ms > 0
                 self._keep(ref, hot, commit, answer)
                 return Done(
                     hot.session,
@@ -218,6 +245,7 @@ class Stepper:
                     hot.epoch,
                     created,
                     is_resync=is_resync,
+                    follows=follows,
                     given=given,
                     commit=commit,
                 )
@@ -230,7 +258,7 @@ class Stepper:
                 repeated |= frozenset(answer.ids)
             else:
                 await self._adopt(ref, answer, hot)
-        raise StoreUnavailable("none", retry_after_ms=1_000)
+        raise StoreContended("none", retry_after_ms=1_000)
 
     async def _is_confirmed(self, ref: SessionRef, hot: HotSession) -> bool:
         """Make sure that what was read will last, before anybody is told that it is there already."""
@@ -338,8 +366,9 @@ class Stepper:
         # INVARIANT: the offsets that the step gave are the store's.
         assert answer.offset == hot.session.offset, "message offsets differ from the store's"
         hot.version, hot.is_confirmed, hot.is_moved = answer.version, True, False
-        if commit.new_epoch is not None:
-            hot.epoch, hot.is_rolled_back = commit.new_epoch, False
+        hot.committed_ms = self._clock.now_ms()
+        if commit.new_epoch is not None or answer.is_resync:
+            hot.epoch, hot.is_rolled_back = commit.new_epoch or commit.op, False
         if commit.profile is not None:
             hot.profile_version = answer.profile_version
         self._hot.put(ref, hot)

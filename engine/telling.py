@@ -8,7 +8,7 @@ from engine.causes import Body, Cause, FollowUp, MessageMoved, MessageState
 from engine.counts import Counted, campaign_count, rule_count
 from engine.effect import Ground
 from engine.ids import derived_id
-from engine.message import Message, Notice, NoticeName
+from engine.message import Message, Notice, NoticeName, shown_status
 from engine.outbox.webhooks import event_names
 
 _TOLD_TO_TABS = frozenset({"displayed", "read", "replied", "dismissed"})
@@ -95,7 +95,7 @@ def moved(
     if message.offset and state in _TOLD_TO_TABS:
         status: dict[str, object] = {
             "message_id": message.id,
-            "status": message.status,
+            "status": shown_status(message),
             "outcome": message.outcome,
         }
         notice(ground, at_ms, "message_status", status, message.id, state)

@@ -67,6 +67,7 @@ def create_app(  # noqa: PLR0913  # the parts of one server, by name
     credentials: Credentials,
     rules: LiveRules,
     background: tuple[Background, ...] = (),
+    operations: tuple[Operation, ...] = (),
 ) -> Shell:
     """Build the application.
 
@@ -80,6 +81,7 @@ def create_app(  # noqa: PLR0913  # the parts of one server, by name
         credentials: with the keys of the store loaded.
         rules: also the runtime's, by its workspaces.
         background: run beside the requests from start to stop, like the rule watcher.
+        operations: served beside those of the table, and in no document.
     """
     services = Services(
         config=config,
@@ -95,7 +97,7 @@ def create_app(  # noqa: PLR0913  # the parts of one server, by name
     )
     connect_hearers(services)
     router = Router(
-        routes=_routes(services),
+        routes=_routes(services, (*OPERATIONS, *operations)),
         redirect_slashes=False,
         default=_Unknown(services),
         lifespan=_lifespan(services, background),
@@ -103,17 +105,17 @@ def create_app(  # noqa: PLR0913  # the parts of one server, by name
     return Shell(services, router)
 
 
-def _routes(services: Services) -> list[BaseRoute]:
+def _routes(services: Services, table: tuple[Operation, ...]) -> list[BaseRoute]:
     """Make one route a path from the table of operations."""
     routes: list[BaseRoute] = []
-    rows = sorted(OPERATIONS, key=lambda row: row.path)
+    rows = sorted(table, key=lambda row: row.path)
     for path, group in groupby(rows, key=lambda row: row.path):
         operations: dict[str, Operation] = {row.method: row for row in group}
         family = next(iter(operations.values())).family
         methods = set(operations)
         endpoint = PathEndpoint(services, family, operations, allowed_methods(methods, family))
         routes.append(Route(path, endpoint))
-    known = {row.path for row in OPERATIONS}
+    known = {row.path for row in table}
     for method, path in HOT_PATHS:
         if path not in known:
             allow = allowed_methods({method}, "widget")

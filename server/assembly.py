@@ -21,9 +21,11 @@ from server.access.auth import Credentials
 from server.access.key_ring import KIND, KeyRing
 from server.access.operator_token import token_path
 from server.app import Background, Shell, create_app
+from server.archive_folder import configured_archive
 from server.changes import ChangeWatch, Reload
 from server.config import Config
 from server.config_file import ConfigProblem
+from server.contract.operation import Operation
 from server.rulebook.live_rules import (
     Compiled,
     LiveRules,
@@ -40,6 +42,14 @@ from server.store_url import without_password
 
 
 @dataclass(frozen=True, slots=True)
+class More:
+    """What a server has beyond every other: operations, and works that run beside its requests."""
+
+    operations: tuple[Operation, ...] = ()
+    background: tuple[Background, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Assembled:
     """A server that can be run: its application's lifespan starts and stops everything."""
 
@@ -50,7 +60,7 @@ class Assembled:
     clock: Clock
 
 
-async def assemble(
+async def assemble(  # noqa: PLR0913  # the parts of one server, by name
     config: Config,
     *,
     watch: bool = False,
@@ -58,6 +68,7 @@ async def assemble(
     random_bytes: RandomBytes = system_random_bytes,
     tell: Callable[[str], None] | None = None,
     store: Store | None = None,
+    more: More | None = None,
 ) -> Assembled:
     """Open and connect everything; nothing is served before the application's lifespan starts.
 
@@ -69,6 +80,7 @@ async def assemble(
         random_bytes: chance for ids and for a secret that does not exist yet.
         tell: takes lines for the operator, stderr when left out.
         store: instead of opening the one that the configuration names.
+        more: what this server has beyond every other.
 
     Raises:
         StoreRefused: the store cannot be used; the text says what to change.
@@ -77,6 +89,8 @@ async def assemble(
         OSError: a rule file cannot be read.
     """
     compiled = compile_folders(rule_folders(config))
+    if (archive := configured_archive(config)) is not None:
+        archive.check()
     store = store or await open_configured(config, clock or SystemClock())
     clock = clock or await _clock_over(store)
     ids = Ids(clock, random_bytes)
@@ -92,6 +106,7 @@ async def assemble(
         background = (*background, partial(_follow_time, clock))
     if store.is_shared:
         background = (*background, _watch_changes)
+    more = more or More()
     app = create_app(
         config,
         runtime,
@@ -101,7 +116,8 @@ async def assemble(
         ids=ids,
         credentials=await _credentials(config, store, secret),
         rules=rules,
-        background=background,
+        background=(*background, *more.background),
+        operations=more.operations,
     )
     if config.store.durability == "D3" and store.is_shared:
         await _keep_accepted(app.services)
@@ -152,6 +168,7 @@ async def open_configured(config: Config, clock: Clock) -> Store:
         retention=retention,
         # What is not chosen is as it is: a deployment keeps the number it was made with.
         partitions=settings.partitions if is_chosen else None,
+        archive=configured_archive(config),
     )
 
 
@@ -164,7 +181,7 @@ async def _keep_accepted(services: Services) -> None:
     except StoreRefused:
         await services.store.close()
         raise
-    services.runtime.keep_accepted(log)
+    services.runtime.keep_accepted(log, services.custody.repeat)
     services.health = partial(_health_with, log, services.store)
 
 

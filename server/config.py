@@ -143,6 +143,8 @@ def _contradictions(config: Config) -> Iterator[tuple[str, str]]:
     yield from _doubles(config)
     if config.server.workers > 1 and not config.store.url.startswith("redis"):
         yield "server.workers", _NEEDS_REDIS
+    if config.store.archive and not config.store.url.startswith("redis"):
+        yield "store.archive", "only a redis store has an archive; remove it"
     for number, workspace in enumerate(config.workspaces):
         steps = f"workspaces[{number}]"
         for position, token in enumerate(workspace.widget_tokens):
@@ -219,7 +221,11 @@ def _complete(file: ConfigFile, config: Config, origins: dict[str, str]) -> Conf
         config,
         workspaces=tuple(workspaces),
         server=_with_addresses(file, config.server),
-        store=msgspec.structs.replace(config.store, url=_store_url(folder, config.store.url)),
+        store=msgspec.structs.replace(
+            config.store,
+            url=_store_url(folder, config.store.url),
+            archive=str(folder / config.store.archive) if config.store.archive else "",
+        ),
         path=file.path.absolute(),
         origins=origins,
     )

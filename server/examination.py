@@ -4,6 +4,7 @@ import platform
 import socket
 import sqlite3
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Literal
 
 from msgspec import Struct
@@ -13,7 +14,10 @@ from engine.errors import StoreRefused
 from engine.ids import system_random_bytes
 from engine.outbox.network_guard import BadTarget, NotPublic
 from engine.outbox.posting import Poster, Resolver
+from engine.stores.archive import try_folder
 from engine.stores.base import Health, Store
+from engine.stores.journal_forecast import ForecastsJournals
+from server.access.operator_token import token_path
 from server.assembly import open_configured
 from server.config import Config
 from server.rulebook.live_rules import BrokenRules, compile_folders, rule_folders, rules_of
@@ -25,6 +29,9 @@ from server.store_url import without_credentials
 Level = Literal["ok", "warn", "fail", "skip"]
 
 SQLITE = "sqlite:///"
+DAY_MS = 86_400_000
+JOURNALS_SHARE_MAX = 0.3
+"""Of the servers' memory; beyond it journals want an archive."""
 
 
 class Finding(Struct, frozen=True):
@@ -94,6 +101,27 @@ def look_at_secrets(config: Config) -> Iterator[Finding]:
                 yield Finding("warn", "origins", words, advice)
 
 
+def look_at_folders(config: Config) -> Iterator[Finding]:
+    """See whether the folders beside a shared store can be written: the archive's, and that of level D3."""
+    if not config.store.url.startswith("redis"):
+        return
+    if config.store.archive:
+        yield _folder("archive", Path(config.store.archive), "every worker needs this folder")
+    if config.store.durability == "D3":
+        words = "what is accepted is kept here, for level D3"
+        yield _folder("accepted", token_path(config).parent, words)
+
+
+def _folder(subject: str, folder: Path, words: str) -> Finding:
+    try:
+        try_folder(folder)
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        advice = "let the server's user write it, or name another folder"
+        return Finding("fail", subject, f"{folder} cannot be written: {why}", advice)
+    return Finding("ok", subject, f"{folder} can be written; {words}")
+
+
 async def look_at_store(config: Config, *, runs: bool, verify: bool) -> Sequence[Finding]:
     """Open the store and look at what it promises, and at what it asks of its servers."""
     url = config.store.url
@@ -108,6 +136,7 @@ async def look_at_store(config: Config, *, runs: bool, verify: bool) -> Sequence
         return [Finding("fail", "store", without_credentials(refused.reason, url))]
     try:
         findings = [*_promises(config, await store.health()), *_settings(store)]
+        findings += await _room_for_journals(config, store)
         if verify:
             findings.append(await _verified(config, store))
         return findings
@@ -151,6 +180,23 @@ def _settings(store: Store) -> Iterator[Finding]:
         level: Level = "ok" if each.level == "ok" else "warn"
         words = each.words or f"{each.setting} is {each.found}"
         yield Finding(level, "redis", words)
+
+
+async def _room_for_journals(config: Config, store: Store) -> Sequence[Finding]:
+    """Warn when the journals of the time that they are kept come to fill the servers (STORES.md 13)."""
+    if config.store.archive or not isinstance(store, ForecastsJournals):
+        return ()
+    ahead = await store.forecast([workspace.id for workspace in config.workspaces])
+    days = config.store.retention_events / DAY_MS
+    share = ahead.share(days)
+    if share <= JOURNALS_SHARE_MAX:
+        return ()
+    words = (
+        f"{ahead.sessions:,} sessions a day, kept {days:g} days, "
+        f"come to {share:.0%} of the servers' maxmemory"
+    )
+    advice = 'archive = "data/archive" under [store], or a shorter retention_events'
+    return [Finding("warn", "journal", words, advice)]
 
 
 async def _verified(config: Config, store: Store) -> Finding:

@@ -1,5 +1,6 @@
 """Who hears of causes in this server, dashboards and the works that commits ask for; and its chores."""
 
+from collections.abc import Sequence
 from functools import partial
 
 from server.jobs import Chore
@@ -11,6 +12,7 @@ def connect_hearers(services: Services) -> None:
     """Let the outbox tell everybody, and the runtime know how many people look at their dashboards."""
     outbox = services.outbox
     services.runtime.on_kept(outbox.hear)
+    services.runtime.handing.on_noted = partial(_note_handed, services)
     _connect_workers(services)
     services.present.connected = services.sockets.sessions_of
     outbox.add_hearer(services.feed.publish)
@@ -49,6 +51,11 @@ def _connect_workers(services: Services) -> None:
     runtime.agents_online = agents_online
     runtime.ownership.on_change(change)
     services.store.on_work = look
+
+
+def _note_handed(services: Services, message_ids: Sequence[str]) -> None:
+    services.sockets.note_handed(message_ids)
+    services.metrics.count_delivered(len(message_ids))
 
 
 def chores_of(services: Services) -> tuple[Chore, ...]:

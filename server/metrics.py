@@ -30,6 +30,11 @@ class Metrics:
         key = (operation, status)
         self._requests[key] = self._requests.get(key, 0) + 1
 
+    @property
+    def events_accepted(self) -> int:
+        """Return how many events were committed."""
+        return self._events["accepted"]
+
     def count_events(self, accepted: int, duplicates: int) -> None:
         """Count events that were committed, and repeats."""
         self._events["accepted"] += accepted

@@ -22,6 +22,7 @@ from engine.stores.base import Health, Store
 from server.access.auth import Credentials
 from server.access.passwords import PasswordChecks
 from server.admission import Admission
+from server.archive_folder import configured_archive
 from server.assistants import terms_by_workspace
 from server.capacity import calendars_of, places_of, pools_of
 from server.config import Config
@@ -129,6 +130,7 @@ class Services:
             voice=self.voice,
             desk=self.desk,
             agent_sessions=self.agent_sessions,
+            archive=configured_archive(self.config),
         )
         self.past_programs = PastPrograms(self.rules)
         self.request_ids = RequestIds(self.ids)

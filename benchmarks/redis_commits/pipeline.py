@@ -92,7 +92,7 @@ class Batches:
             for number, reply in zip(self.rows, column, strict=False):
                 assert isinstance(reply, list)
                 assert reply[0] == 1, reply
-                rows[number].append(tuple(int(part) for part in reply[1:]))
+                rows[number].append(tuple(int(part) for part in reply[1:5]))
         return rows
 
 

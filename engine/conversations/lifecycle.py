@@ -23,6 +23,7 @@ from engine.conversations.orders import Open, Seat
 from engine.decision import DecisionRow
 from engine.effect import Ground
 from engine.ids import derived_id
+from engine.page_loads import with_session
 from engine.session import NO_TIME_MS
 from engine.telling import follow_up, notice, tell, withdraw
 
@@ -157,6 +158,7 @@ def close(ground: Ground, reason: CloseReason, at_ms: int, note: str = "") -> No
         ground.effect.rows.append(_silent_row(ground, at_ms))
     session.closed = True
     session.wake_ms = NO_TIME_MS
+    leave_loads(ground, at_ms)
     if session.talk is None:
         return
     session.talk.closed_ms = at_ms
@@ -164,6 +166,14 @@ def close(ground: Ground, reason: CloseReason, at_ms: int, note: str = "") -> No
     notice(ground, at_ms, "session_status", status, "closed")
     tell(ground, at_ms, SessionClosed(card_of(ground, at_ms), reason, note))
     follow_up(ground, at_ms, FollowUp("leave"))
+
+
+def leave_loads(ground: Ground, now_ms: int) -> None:
+    """Let the visitor's next sessions know which events of our own widget an ended one had."""
+    session, profile = ground.session, ground.profile
+    if session.loads:
+        profile.loads = with_session(profile.loads, session.loads, now_ms)
+        ground.effect.profile_changed = True
 
 
 def look_at_conversation(ground: Ground, now_ms: int) -> None:

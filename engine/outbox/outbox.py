@@ -77,18 +77,19 @@ class Outbox:
         """Return the names of the works that somebody does."""
         return self._follow_ups.works
 
-    def hear(self, cause: Cause, partition: int | None = None) -> None:
+    def hear(self, cause: Cause, partition: int | None = None, *, follows: bool = False) -> None:
         """Take a live cause, right after its commit is durable; returns at once.
 
         Args:
             cause: it is kept already.
             partition: where it is kept, its visitor's when left out.
+            follows: this worker committed what its session told before, too.
         """
         if partition is None:
             partition = self._store.partition_of(cause.workspace, cause.visitor)
         box = self._boxes.get(partition)
         if box is not None:
-            box.hear(cause)
+            box.hear(cause, follows=follows)
 
     def look(self, partition: int) -> None:
         """Ask the store for causes of a partition: another worker kept some, or may have."""
@@ -210,7 +211,7 @@ class Outbox:
 
     async def _settle(self) -> None:
         """Settle in all partitions; one that does not answer does not stop the others."""
-        boxes = tuple(self._boxes.items())
+        boxes = [(place, box) for place, box in self._boxes.items() if box.has_ended]
         answers = await asyncio.gather(
             *(self._settle_box(*one) for one in boxes), return_exceptions=True
         )

@@ -1,7 +1,8 @@
 """The causes of one partition: told in the order in which they were kept, then settled.
 
-Where this worker alone keeps causes, live ones are told as they come. In a shared store a live cause says
-only that there is something to read: another worker may have kept an earlier one of the same session.
+Where this worker alone keeps causes, live ones are told as they come. In a shared store another worker may
+have kept an earlier one of the same session: unless it is known that none has, a live cause says only that
+there is something to read.
 """
 
 import asyncio
@@ -115,9 +116,12 @@ class PartitionOutbox:
         """Count causes that are known here and not told, or told and not settled."""
         return len(self._queue) + len(self._unsettled)
 
-    def hear(self, cause: Cause) -> None:
-        """Take a live cause, right after its commit is durable; returns at once."""
-        if self._store.is_shared:
+    def hear(self, cause: Cause, *, follows: bool = False) -> None:
+        """Take a live cause, right after its commit is durable; returns at once.
+
+        With `follows` the session's causes before it were heard here, or are read before it.
+        """
+        if self._store.is_shared and not follows:
             self._is_behind = True
         elif len(self._queue) >= QUEUE_LEN_MAX:
             self._queue.clear()
@@ -180,9 +184,11 @@ class PartitionOutbox:
                 pause_s = min(2 * pause_s, RETRY_S_MAX)
                 continue
             pause_s = self._retry_s
-            with suppress(TimeoutError):
-                async with asyncio.timeout_at(look_at_s):
-                    await self._has_work.wait()
+            look = loop.call_at(look_at_s, self._has_work.set)
+            try:
+                await self._has_work.wait()
+            finally:
+                look.cancel()
             if loop.time() >= look_at_s:
                 self._is_behind = True
                 look_at_s = next_check_s(self._partition, loop.time())
@@ -253,6 +259,11 @@ class PartitionOutbox:
         self._unsettled.add(cause_id)
         self._to_settle.append(Ended(cause_id, deliveries))
         self._on_ended()
+
+    @property
+    def has_ended(self) -> bool:
+        """Tell whether causes wait to be settled."""
+        return bool(self._to_settle)
 
     @property
     def has_deliveries(self) -> bool:

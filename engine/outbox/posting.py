@@ -1,4 +1,4 @@
-"""One webhook request over the network: resolved once, checked, connected to the checked address, bounded."""
+"""One request over the network, to a webhook or for a page: resolved once, checked, connected there, bounded."""
 
 import asyncio
 import importlib.metadata
@@ -7,8 +7,10 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager
 
 import httpcore2
+import msgspec
 
 from engine.outbox.network_guard import (
     NOT_PUBLIC,
@@ -26,6 +28,9 @@ CONNECT_S = 5.0
 ANSWER_BYTES_MAX = 65_536
 """Bytes of an answer that are read; then the connection is closed. test_a_long_answer_is_not_read_to_its_end"""
 
+PAGE_BYTES_MAX = 2_000_000
+"""Bytes of a page that are read; the rest is not. test_a_page_is_read_to_its_limit"""
+
 EXCERPT_CHARS = 200
 """Characters of a refusal's text that the endpoint's owner is shown."""
 
@@ -38,6 +43,14 @@ CONNECTIONS_MAX = 320
 
 USER_AGENT = f"opportune/{importlib.metadata.version('opportune')}"
 
+_FAILURES = (
+    BadTarget,
+    NotPublic,
+    TimeoutError,
+    httpcore2.TimeoutException,
+    httpcore2.NetworkError,
+    httpcore2.ProtocolError,
+)
 _TEXT_TYPES = ("text/", "application/json", "application/problem+json")
 _NOT_SHOWN = re.compile(r"[^\x20-\x7e\u00a1-\uffff]+")
 
@@ -63,8 +76,20 @@ class Resolver:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
+class Page(msgspec.Struct, frozen=True):
+    """The beginning of a page: `status` 0 = there was no answer, and `problem` says why.
+
+    `location` is where a redirect leads, as the header has it.
+    """
+
+    status: int
+    text: str = ""
+    location: str = ""
+    problem: str = ""
+
+
 class Poster:
-    """Posts bodies to endpoints: no proxies, no cookies, no redirects, never to an address of our network."""
+    """Asks endpoints and pages: no proxies, no cookies, no redirects, never to an address of our network."""
 
     def __init__(
         self,
@@ -114,23 +139,49 @@ class Poster:
             target = read_target(url, allow_http=self.allow_private)
             async with asyncio.timeout(timeout_s):
                 return await self._post(target, headers, body, timeout_s)
-        except BadTarget as problem:
-            return Answer(0, f"the URL {problem}")
-        except NotPublic:
-            return Answer(0, NOT_PUBLIC)
-        except (TimeoutError, httpcore2.TimeoutException):
-            return Answer(0, f"no answer within {timeout_s:g} s")
-        except (httpcore2.NetworkError, httpcore2.ProtocolError) as error:
-            return Answer(0, _words_of(error))
+        except _FAILURES as error:
+            return Answer(0, _problem(error, timeout_s))
+
+    async def read(self, url: str, timeout_s: float) -> Page:
+        """Read the beginning of a page; whatever goes wrong is a page with words for its owner."""
+        try:
+            target = read_target(url, allow_http=self.allow_private)
+            async with (
+                asyncio.timeout(timeout_s),
+                self._stream("GET", target, timeout_s) as response,
+            ):
+                text = await _beginning(response, PAGE_BYTES_MAX)
+        except _FAILURES as error:
+            return Page(0, problem=_problem(error, timeout_s))
+        location = _headers_of(response).get(b"location", "")
+        return Page(response.status, text.decode("utf-8", "replace"), location)
 
     async def _post(
         self, target: Target, headers: Sequence[tuple[str, str]], body: bytes, timeout_s: float
     ) -> Answer:
         given = [
-            ("Host", target.authority),
-            ("User-Agent", USER_AGENT),
             ("Content-Type", "application/json"),
             ("Content-Length", str(len(body))),
+            *headers,
+        ]
+        async with self._stream("POST", target, timeout_s, given, body) as response:
+            text = await _beginning(response, ANSWER_BYTES_MAX)
+        found = _headers_of(response)
+        excerpt = _excerpt(text, found.get(b"content-type", ""))
+        return _judged(response.status, excerpt, found.get(b"retry-after", ""))
+
+    def _stream(
+        self,
+        method: str,
+        target: Target,
+        timeout_s: float,
+        headers: Sequence[tuple[str, str]] = (),
+        body: bytes = b"",
+    ) -> AbstractAsyncContextManager[httpcore2.Response]:
+        """Begin a request; the answer's body is read by the caller, as far as it wants."""
+        given = [
+            ("Host", target.authority),
+            ("User-Agent", USER_AGENT),
             ("Accept-Encoding", "identity"),
             *headers,
         ]
@@ -140,13 +191,9 @@ class Poster:
         )
         limits = {"connect": connect_s, "pool": timeout_s, "read": timeout_s, "write": timeout_s}
         extensions = {"timeout": limits, "sni_hostname": target.server_name}
-        async with self._connections().stream(
-            "POST", url, headers=given, content=body, extensions=extensions
-        ) as response:
-            text = await _beginning(response)
-        found = {name.lower(): value.decode("latin-1") for name, value in response.headers}
-        excerpt = _excerpt(text, found.get(b"content-type", ""))
-        return _judged(response.status, excerpt, found.get(b"retry-after", ""))
+        return self._connections().stream(
+            method, url, headers=given, content=body, extensions=extensions
+        )
 
     def _connections(self) -> httpcore2.AsyncConnectionPool:
         """Return the pool; made at the first request, because reading the trusted certificates takes its time."""
@@ -206,13 +253,17 @@ def _addresses(name: str, port: int) -> list[str]:
     return [str(row[4][0]) for row in rows]
 
 
-async def _beginning(response: httpcore2.Response) -> bytes:
+async def _beginning(response: httpcore2.Response, bytes_max: int) -> bytes:
     read = bytearray()
     async for piece in response.aiter_stream():
         read += piece
-        if len(read) >= ANSWER_BYTES_MAX:
+        if len(read) >= bytes_max:
             break
-    return bytes(read[:ANSWER_BYTES_MAX])
+    return bytes(read[:bytes_max])
+
+
+def _headers_of(response: httpcore2.Response) -> dict[bytes, str]:
+    return {name.lower(): value.decode("latin-1") for name, value in response.headers}
 
 
 def _judged(status: int, excerpt: str, retry_after: str) -> Answer:
@@ -230,6 +281,17 @@ def _excerpt(text: bytes, content_type: str) -> str:
         return ""
     readable = text[: 4 * EXCERPT_CHARS].decode("utf-8", "ignore")
     return _NOT_SHOWN.sub(" ", readable).strip()[:EXCERPT_CHARS]
+
+
+def _problem(error: Exception, timeout_s: float) -> str:
+    """Say why there was no answer, to whoever wrote the URL."""
+    if isinstance(error, BadTarget):
+        return f"the URL {error}"
+    if isinstance(error, NotPublic):
+        return NOT_PUBLIC
+    if isinstance(error, TimeoutError | httpcore2.TimeoutException):
+        return f"no answer within {timeout_s:g} s"
+    return _words_of(error)
 
 
 def _words_of(error: Exception) -> str:

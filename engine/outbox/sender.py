@@ -196,8 +196,6 @@ class WebhookSender:
             if delivery.id not in self._in_hand:
                 task = asyncio.create_task(self._deliver(delivery, now_ms))
                 self._in_hand[delivery.id] = task
-        if self._due_ms[partition] == 0:
-            return  # noted while it was claimed
         next_ms = None
         if len(claimed.deliveries) == limit:
             next_ms = now_ms
@@ -206,7 +204,13 @@ class WebhookSender:
         if self._store.is_shared:
             check_ms = round(next_check_s(partition, now_ms / 1_000) * 1_000)
             next_ms = check_ms if next_ms is None else min(next_ms, check_ms)
-        self._due_ms[partition] = next_ms
+        if next_ms is not None:
+            self._look_at(partition, next_ms)
+
+    def _look_at(self, partition: int, at_ms: int) -> None:
+        """Look at a partition at an instant, or before when that is noted already."""
+        noted_ms = self._due_ms.get(partition)
+        self._due_ms[partition] = at_ms if noted_ms is None else min(noted_ms, at_ms)
 
     # ---- delivering
 
@@ -265,7 +269,14 @@ class WebhookSender:
 
     async def _put_back(self, delivery: Delivery, due_ms: int) -> None:
         self.sent["put_back"] += 1
-        await self._attempts.settle(msgspec.structs.replace(delivery, due_ms=due_ms))
+        await self._settle(msgspec.structs.replace(delivery, due_ms=due_ms))
+
+    async def _settle(self, delivery: Delivery) -> None:
+        """Keep what became of a delivery; one that waits again is looked for when it is due."""
+        await self._attempts.settle(delivery)
+        if delivery.status == "pending":
+            partition = self._store.partition_of(delivery.workspace, delivery.visitor)
+            self._look_at(partition, delivery.due_ms)
 
     async def _attempt(self, delivery: Delivery, known: Known, way: _Way) -> Delivery:
         made = delivery
@@ -275,7 +286,7 @@ class WebhookSender:
             is_taken = made.status == "delivered"
             way.lane.leave(self._clock.now_ms(), made.duration_ms, is_taken=is_taken)
         self.sent["retried" if made.status == "pending" else made.status] += 1
-        await self._attempts.settle(made)
+        await self._settle(made)
         await self._attempts.note(made, way.lane.failures)
         return made
 

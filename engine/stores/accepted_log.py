@@ -40,7 +40,8 @@ class Accepted(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
     `seen` are the foreign ids that it brought, `opens` says how it began the session, b"" when that was
     there. With `alias` it is no commit: a client's own id that came to stand for the session, in the place
-    of the session `ended` when it stood for that.
+    of the session `ended` when it stood for that. With `erased` it says that the visitor was; the session
+    is "" then.
     """
 
     ref: SessionRef
@@ -50,6 +51,7 @@ class Accepted(msgspec.Struct, array_like=True, frozen=True, gc=False):
     opens: bytes = b""
     alias: str = ""
     ended: str | None = None
+    erased: bool = False
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -112,7 +114,9 @@ class AcceptedLog:
         """
         ref, loop = accepted.ref, asyncio.get_running_loop()
         body = _encoder.encode(accepted)
-        row = (self._clock(), digest_of(ref.workspace, ref.visitor), body)
+        # What says that a visitor was erased stays when the visitor's own is forgotten.
+        mark = ("erased",) if accepted.erased else ()
+        row = (self._clock(), digest_of(ref.workspace, ref.visitor, *mark), body)
         future: asyncio.Future[None] = loop.create_future()
         self._waiting.append((row, future))
         self._bytes += len(body) + _ROW_BYTES

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from engine.errors import StoreRefused
+from engine.stores.archive import Archive
 from engine.stores.base import Durability, Retention, Store
 from engine.stores.memory.store import MemoryStore
 from engine.stores.redis.address import is_redis_url
@@ -26,6 +27,7 @@ async def open_store(  # noqa: PLR0913  # what each kind of store needs, by name
     retention: Retention = Retention(),  # noqa: B008 - a frozen value
     partitions: int | None = None,
     redis_clock: Callable[[], int] | None = None,
+    archive: Archive | None = None,
 ) -> Store:
     """Open the store that a URL names; `clock` answers Unix milliseconds.
 
@@ -33,6 +35,7 @@ async def open_store(  # noqa: PLR0913  # what each kind of store needs, by name
     is absolute. SQLite and Redis do not go below D1; `memory:` is always D0; an embedded store does for
     D3 what it does for D2. Redis takes `partitions` for a new deployment; None: 256, or as many as there
     are. It goes by its servers' time, which all workers share; tests give it `redis_clock` instead.
+    Only Redis has an `archive`.
 
     Raises:
         StoreRefused: the URL, the file or its folder, or the server cannot be used; the text says what
@@ -44,7 +47,12 @@ async def open_store(  # noqa: PLR0913  # what each kind of store needs, by name
 
         least: Literal["D1", "D2", "D3"] = "D1" if durability == "D0" else durability
         return await RedisStore.open(
-            url, clock=redis_clock, durability=least, retention=retention, partitions=partitions
+            url,
+            clock=redis_clock,
+            durability=least,
+            retention=retention,
+            partitions=partitions,
+            archive=archive,
         )
     if url == "memory:":
         return MemoryStore(clock, retention)

@@ -116,12 +116,17 @@ class Commit(msgspec.Struct, frozen=True, gc=False):
 
 
 class Committed(msgspec.Struct, frozen=True, gc=False, tag=True):
-    """Done and durable. Messages got `first_offset` … `offset`; `first_offset` 0 = no message."""
+    """Done and durable. Messages got `first_offset` … `offset`; `first_offset` 0 = no message.
+
+    `is_resync`: the data are of another lineage than before, so newer messages may be lost whose offsets are
+    given again: the sequence of messages is another one from now on, named by the commit's op.
+    """
 
     version: int
     profile_version: int
     first_offset: int
     offset: int
+    is_resync: bool = False
 
 
 class Duplicate(msgspec.Struct, frozen=True, gc=False, tag=True):
@@ -131,6 +136,7 @@ class Duplicate(msgspec.Struct, frozen=True, gc=False, tag=True):
     profile_version: int
     first_offset: int
     offset: int
+    is_resync: bool = False
 
 
 class Conflict(msgspec.Struct, frozen=True, gc=False, tag=True):

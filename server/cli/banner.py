@@ -14,10 +14,10 @@ from server.store_url import without_password
 def banner(config: Config, parts: Assembled) -> str:
     """Say what runs: store, rule sets, address."""
     lines = [paint_talk(f"Opportune {version('opportune')}", "bold"), ""]
-    lines.append(f"  store   {_near(config.store.url)}   durability {parts.store.durability}")
+    lines.append(f"  store   {near(config.store.url)}   durability {parts.store.durability}")
     for folder in rule_folders(config):
         live = parts.workspaces.live[folder.workspace, folder.name]
-        where = _near(str(folder.path)) if folder.path else "no folder"
+        where = near(str(folder.path)) if folder.path else "no folder"
         rules = count(len(live.program.rules), "rule")
         lines.append(f"  rules   {folder.workspace}/{folder.name}   {where}   {rules}")
     if config.server.workers > 1:
@@ -30,11 +30,11 @@ def farewell(store_url: str) -> str:
     """Say what is left of the work after the end."""
     if store_url.startswith("memory:"):
         return "stopped; memory: keeps nothing"
-    where = _near(store_url)
+    where = near(store_url)
     return f"stopped; everything that was answered is in {where.removeprefix('sqlite:///')}"
 
 
-def _near(text: str) -> str:
+def near(text: str) -> str:
     """Write a path in a text relative to the current folder when it lies below it; other URLs as they are."""
     scheme, separator, name = text.partition("///")
     if "://" in text and not separator:

@@ -13,6 +13,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("visitor", metavar="VISITOR", help="the visitor's id")
     parser.add_argument("--workspace", metavar="ID", help="needed when there is more than one")
+    parser.add_argument(
+        "--archive",
+        action="store_true",
+        help="also write the archive's files anew without the visitor",
+    )
+    parser.add_argument(
+        "--vacuum",
+        action="store_true",
+        help="also write the store's whole file anew, so that no gap in it holds a piece; sqlite: only",
+    )
     parser.add_argument("--yes", action="store_true", help="do not ask for the id a second time")
     add_config_argument(parser)
 
@@ -30,12 +40,21 @@ def run(options: argparse.Namespace) -> Exit:
     workspace = workspace_of(config, options.workspace)
     if not options.yes:
         _confirm(workspace, options.visitor)
-    erased_ms = erase_visitor(config, workspace, options.visitor)
+    erased_ms = erase_visitor(
+        config, workspace, options.visitor, archive=options.archive, vacuum=options.vacuum
+    )
     at = datetime.fromtimestamp(erased_ms / 1_000, UTC).isoformat(timespec="seconds")
     result(f"{options.visitor} is erased in {workspace}, at {at}:")
     result("  profile, sessions, messages, journal, decisions, appointments, deliveries")
     result("  events with this id are dropped for 24 h; counters stay, they name nobody")
-    talk("Not reached from here: backups of the store, and what webhooks told others.")
+    if options.vacuum:
+        result("  the store's file was written anew")
+    if options.archive:
+        result("  the archive's files hold nothing of it")
+    unreached = "backups of the store, and what webhooks told others"
+    if config.store.archive and not options.archive:
+        unreached = f"the archive (--archive), {unreached}"
+    talk(f"Not reached from here: {unreached}.")
     return Exit.CLEAN
 
 

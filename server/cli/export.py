@@ -3,7 +3,7 @@
 import argparse
 import gzip
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -12,9 +12,11 @@ import msgspec
 
 from server.cli.command import Command, Exit, Refusal
 from server.cli.config_choice import add_config_argument, chosen_config
-from server.cli.output import count, talk
+from server.cli.output import count, result, talk
+from server.config import Config
 
 FOR_EVER_MS = 2**53
+_PARTS = ("since", "until", "output", "workspace")
 
 
 class _End(msgspec.Struct):
@@ -29,6 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--all", action="store_true", help="the events of the workspace, as `replay` reads them"
     )
+    what.add_argument(
+        "--backup",
+        metavar="FILE",
+        help="a copy of the store's file, taken while the server runs or not; sqlite: only",
+    )
     parser.add_argument("--since", metavar="TIME", help="with --all: RFC 3339, default: the oldest")
     parser.add_argument("--until", metavar="TIME", help="with --all: RFC 3339, default: now")
     parser.add_argument(
@@ -39,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> Exit:
-    """Write the lines.
+    """Write the lines, or the copy.
 
     Raises:
         Refusal: there is no such visitor, the file exists, or nothing could be asked.
@@ -48,6 +55,9 @@ def run(options: argparse.Namespace) -> Exit:
     from server.cli.key_desk import workspace_of
 
     config = chosen_config(options)
+    if options.backup:
+        others = [f"--{name}" for name in _PARTS if getattr(options, name)]
+        return _back_up(config, Path(options.backup), others)
     workspace = workspace_of(config, options.workspace)
     if options.visitor:
         lines = export_visitor(config, workspace, options.visitor)
@@ -64,6 +74,24 @@ def run(options: argparse.Namespace) -> Exit:
         message = f"there is no visitor {options.visitor} in {workspace}"
         raise Refusal(message)
     talk(f"{count(number, 'line')} written")
+    return Exit.CLEAN
+
+
+def _back_up(config: Config, path: Path, others: Sequence[str]) -> Exit:
+    """Copy the store's file and say what the copy holds.
+
+    Raises:
+        Refusal: `others` are options that were given beside, the file exists, the store is no file, or
+            nothing could be asked.
+    """
+    from server.cli.custody_desk import back_up
+
+    if others:
+        message = f"--backup copies the whole store: leave {' and '.join(others)} out"
+        raise Refusal(message)
+    size = back_up(config, path)
+    result(f"{path} holds all that was accepted until now: {size / 1_000_000:,.1f} MB")
+    talk(f"Look at it: OPPORTUNE_STORE__URL=sqlite:///{path.absolute()} opportune doctor --verify")
     return Exit.CLEAN
 
 

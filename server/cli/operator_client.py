@@ -13,6 +13,9 @@ from server.config import Config
 
 TIMEOUT_S = 60
 
+LONG_TIMEOUT_S = 6 * 3_600
+"""For what takes as long as the store is large."""
+
 _Reply = TypeVar("_Reply")
 
 
@@ -31,27 +34,37 @@ class OperatorClient:
         """Ask the server that left this token."""
         self._access = access
 
-    def exchange(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
+    def exchange(
+        self, method: str, path: str, body: bytes = b"", timeout_s: float = TIMEOUT_S
+    ) -> tuple[int, bytes]:
         """Send one request and return status and body.
 
         Raises:
             OSError, http.client.HTTPException: nobody answers there.
         """
-        connection = self._connection()
+        connection = self._connection(timeout_s)
         try:
             response = self._send(connection, method, path, body)
             return response.status, response.read()
         finally:
             connection.close()
 
-    def ask(self, method: str, path: str, body: bytes, kind: type[_Reply]) -> _Reply:
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: bytes,
+        kind: type[_Reply],
+        *,
+        timeout_s: float = TIMEOUT_S,
+    ) -> _Reply:
         """Send one request and read its answer.
 
         Raises:
             Refusal: the server does not answer, or refuses; in its own words.
         """
         try:
-            status, answer = self.exchange(method, path, body)
+            status, answer = self.exchange(method, path, body, timeout_s)
         except (OSError, http.client.HTTPException) as error:
             message = f"the server at {self._access.address} does not answer: {error}"
             raise Refusal(message) from error
@@ -77,9 +90,9 @@ class OperatorClient:
         finally:
             connection.close()
 
-    def _connection(self) -> http.client.HTTPConnection:
+    def _connection(self, timeout_s: float = TIMEOUT_S) -> http.client.HTTPConnection:
         place = urlsplit(self._access.address)
-        return http.client.HTTPConnection(place.hostname or "", place.port, timeout=TIMEOUT_S)
+        return http.client.HTTPConnection(place.hostname or "", place.port, timeout=timeout_s)
 
     def _send(
         self, connection: http.client.HTTPConnection, method: str, path: str, body: bytes

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from engine.ids import system_random_bytes
 from server.access.operator_token import left_for_operators, token_path
-from server.assembly import Assembled, assemble
+from server.assembly import Assembled, More, assemble
 from server.cli.banner import banner, farewell
 from server.cli.command import Refusal
 from server.cli.output import talk
@@ -31,6 +31,7 @@ class Manner:
     `watch`: rule files are loaded when they change. `weaker`: it starts although the store keeps less
     than the configuration asks for. `worker` is its number among several under one supervisor, 0 = it is
     alone; `operator_token` is then the one that the supervisor left. `say_ready` takes the banner.
+    `more` is what this server has beyond every other; `banner` and `farewell` are its own words.
     """
 
     watch: bool = False
@@ -38,6 +39,9 @@ class Manner:
     worker: int = 0
     operator_token: str = ""
     say_ready: Callable[[str], None] = talk
+    more: More = More()
+    banner: Callable[[Config, Assembled], str] = banner
+    farewell: Callable[[str], str] = farewell
 
 
 def serve(config: Config, listener: socket.socket, manner: Manner) -> bool:
@@ -81,14 +85,14 @@ async def _serve(config: Config, listener: socket.socket, manner: Manner) -> boo
         finally:
             await jobs.stop()
     if server.started and not manner.worker:
-        talk(farewell(config.store.url))
+        talk(manner.farewell(config.store.url))
     return server.started
 
 
 async def _assembled(config: Config, manner: Manner) -> Assembled:
     """Open and connect everything, or refuse in one line."""
     try:
-        parts = await assemble(config, watch=manner.watch, tell=talk)
+        parts = await assemble(config, watch=manner.watch, tell=talk, more=manner.more)
     except ConfigProblem as problem:
         raise Refusal(str(problem)) from problem
     except BrokenRules as broken:
@@ -104,7 +108,7 @@ def _server(config: Config, parts: Assembled, jobs: Jobs, manner: Manner) -> Ser
     services, grace_s = parts.app.services, config.server.shutdown_grace / 1_000
 
     def ready() -> None:
-        manner.say_ready(banner(config, parts))
+        manner.say_ready(manner.banner(config, parts))
 
     def asked() -> None:
         services.is_stopping = True

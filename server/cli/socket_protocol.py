@@ -5,7 +5,7 @@ from asyncio import TimerHandle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
-from server.sockets.bounded_writer import ABORT, CALL
+from server.sockets.bounded_writer import ABORT, CALL, IS_FREE
 
 LINGER_S = 12.0
 """A connection that is over is dropped by then; closing in order takes uvicorn 10 s at most."""
@@ -19,10 +19,13 @@ class EndingSocket(WebSocketsSansIOProtocol):
     _linger: TimerHandle | None = None
 
     def handle_connect(self, event: Request) -> None:
-        """Begin the application's task, and let it drop the connection."""
+        """Begin the application's task; let it drop the connection, and see whether a frame would wait."""
         super().handle_connect(event)
         if not self.close_sent:
-            self.scope["extensions"][ABORT] = {CALL: self.transport.abort}
+            self.scope["extensions"][ABORT] = {
+                CALL: self.transport.abort,
+                IS_FREE: self.writable.is_set,
+            }
 
     async def run_asgi(self) -> None:
         """Run the application; when it has ended the connection has to."""

@@ -1,6 +1,6 @@
 """Operations on a visitor's data as a whole: export and erasure, for callers and for the command line."""
 
-from server.contract.operation import Operation
+from server.contract.operation import LOGIN_BYTES_MAX, Operation
 from server.routes import custody
 from server.wire import custody as wire
 
@@ -53,7 +53,7 @@ OPERATOR_CUSTODY_OPERATIONS = (
         handler=custody.operator_erase,
         summary="Erase a visitor",
         tag="Operator",
-        query=wire.OperatorVisitorQuery,
+        query=wire.OperatorErasureQuery,
         reply=wire.OperatorErased,
     ),
     Operation(
@@ -67,5 +67,17 @@ OPERATOR_CUSTODY_OPERATIONS = (
         query=wire.OperatorLogQuery,
         reply=wire.ExportedLine,
         media="application/x-ndjson",
+    ),
+    Operation(
+        name="operator_backup",
+        method="POST",
+        path="/v1/operator/backup",
+        family="service",
+        handler=custody.operator_backup,
+        body_bytes_max=LOGIN_BYTES_MAX,
+        summary="Copy the store's file",
+        tag="Operator",
+        body=wire.OperatorBackupBody,
+        reply=wire.OperatorBackup,
     ),
 )

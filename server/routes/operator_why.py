@@ -6,7 +6,7 @@ from server.call import Call
 from server.errors import ApiError
 from server.routes.decisions import teller_of
 from server.routes.operator import check_operator
-from server.rulebook.session_why import Question
+from server.rulebook.session_why import Question, find_ended
 from server.wire.decisions import OperatorWhyQuery
 from server.wire.envelope import JSON_TYPE, Answer
 
@@ -20,6 +20,7 @@ async def operator_why(call: Call) -> Answer:
     ref = None
     if query.workspace in call.services.workspaces:
         ref = await call.services.runtime.find(query.workspace, query.session)
+        ref = ref or await find_ended(call.services.store, query.workspace, query.session)
     if ref is None:
         words = f"There is no session {query.session} in {query.workspace}"
         raise ApiError("session_not_found", words, field="session")

@@ -73,7 +73,14 @@ async def find_session(store: Store, workspace: str, name: str) -> SessionRef | 
     ref = await store.find(workspace, name)
     if ref is not None and ref.session == name:
         return ref
-    return await store.find_alias(workspace, name)
+    return await store.find_alias(workspace, name) or await find_ended(store, workspace, name)
+
+
+async def find_ended(store: Store, workspace: str, name: str) -> SessionRef | None:
+    """Return a session by its own id as long as its journal is kept: its name goes an hour after its end."""
+    # A list stands below what it is asked from; nothing that an id may hold sorts between.
+    listed = await store.list_sessions(workspace, f"{name}\x01", 1)
+    return next((ref for ref in listed if ref.session == name), None)
 
 
 def _told(past: Past, programs: Programs, secret: bytes, question: Question, now_ms: int) -> Told:

@@ -9,8 +9,9 @@ QUEUED_FRAMES_MAX = 64
 QUEUED_BYTES_MAX = 256 * 1024
 """Frames that wait for a client, in number and bytes; with more it is too slow: 4413."""
 
-ABORT, CALL = "opportune.abort", "call"
-"""ASGI extension of our own protocol class: drops the connection with whatever waits for it."""
+ABORT, CALL, IS_FREE = "opportune.abort", "call", "is_free"
+"""ASGI extension of our own protocol class: drops the connection with whatever waits for it; tells whether a
+frame is taken at once."""
 
 
 class TooSlow(Exception):
@@ -27,6 +28,7 @@ class BoundedWriter:
         self._bytes = 0
         extension = (scope.get("extensions") or {}).get(ABORT, {})
         self._abort: Callable[[], None] | None = extension.get(CALL)
+        self._is_free: Callable[[], bool] = extension.get(IS_FREE, _is_never)
 
     async def write(self, frame: bytes, wait_s: float) -> None:
         """Send one text frame, after those that wait already.
@@ -42,8 +44,13 @@ class BoundedWriter:
                 self._bytes > QUEUED_BYTES_MAX and self._frames > 1
             ):
                 raise TooSlow
+            sending = self._send({"type": "websocket.send", "text": frame.decode()})
+            if self._is_free():
+                # Mostly nothing waits, and a timer costs as much as the frame.
+                await sending
+                return
             async with asyncio.timeout(wait_s):
-                await self._send({"type": "websocket.send", "text": frame.decode()})
+                await sending
         except TimeoutError:
             raise TooSlow from None
         finally:
@@ -62,3 +69,8 @@ class BoundedWriter:
         except OSError:
             # The client was quicker.
             pass
+
+
+def _is_never() -> bool:
+    """Suppose of a connection that says nothing of itself that a frame may have to wait."""
+    return False

@@ -87,12 +87,13 @@ class Delivery:
 
     async def run(self) -> None:
         """Send what is new, at each hint and every 30 to 40 s, until the client is gone."""
+        loop = asyncio.get_running_loop()
         while True:
+            look_again = loop.call_later(self._look_again_s, self._hint.set)
             try:
-                async with asyncio.timeout(self._look_again_s):
-                    await self._hint.wait()
-            except TimeoutError:
-                pass
+                await self._hint.wait()
+            finally:
+                look_again.cancel()
             self._hint.clear()
             async with self.turn:
                 await self.push()
@@ -117,7 +118,7 @@ class Delivery:
         self.offset = max(self.offset, pulled.offset)
 
     async def send(self, items: list[Item]) -> None:
-        """Write items in their order, own messages as acks, then note what was delivered.
+        """Write items in their order, own messages as acks, then report what was delivered.
 
         Raises:
             Rejected: 4410 after the notice that the session is closed.
@@ -131,9 +132,7 @@ class Delivery:
                 if item.status == "sent":
                     fresh.append(item.id)
         if fresh:
-            await self._services.runtime.delivered(self._ref, fresh)
-            self._services.sockets.note_handed(fresh)
-            self._services.metrics.count_delivered(len(fresh))
+            self._services.runtime.handing.add(self._ref, fresh)
         if any(isinstance(item, Notice) and _says_closed(item) for item in items):
             raise Rejected(SESSION_CLOSED)
 

@@ -35,12 +35,31 @@ class OperatorVisitorQuery(Struct, frozen=True, kw_only=True):
     visitor: Annotated[str, Meta(min_length=1, max_length=256)]
 
 
+class OperatorErasureQuery(OperatorVisitorQuery, frozen=True, kw_only=True):
+    """`DELETE /v1/operator/visitor`: whose data, and what is written anew without them."""
+
+    archive: bool = False
+    vacuum: bool = False
+
+
 class OperatorLogQuery(Struct, frozen=True, kw_only=True):
     """`GET /v1/operator/log`: the events of a workspace in [since_ms, until_ms)."""
 
     workspace: Text
     since_ms: Annotated[int, Meta(ge=0)] = 0
     until_ms: Annotated[int, Meta(ge=0)] = 2**53
+
+
+class OperatorBackupBody(Struct, frozen=True):
+    """`POST /v1/operator/backup`: the file to make, by its whole path."""
+
+    path: Annotated[str, Meta(min_length=1, max_length=4_096)]
+
+
+class OperatorBackup(Struct, frozen=True):
+    """How large the backup is."""
+
+    bytes: int
 
 
 class OperatorErased(Struct, frozen=True):

@@ -10,11 +10,13 @@ from engine.identity import link_user
 from tests.api.offices import office
 from tests.server.running import (
     AC_PAGE,
+    CONFIG,
     PLATFORM,
     WIDGET,
     Answered,
     TestServer,
     close_code,
+    in_process,
     listening,
     write_config,
 )
@@ -97,6 +99,27 @@ async def test_an_erased_visitor_is_gone_and_erasing_again_is_not_found(server: 
     assert decisions.json["data"] == []
     assert (await erase(server, ALL)).status == 404
     assert await exported(server, NEIGHBOUR) == before
+
+
+async def test_a_visitor_whose_visit_ended_long_ago_is_exported_and_erased_with_the_agents_notes(
+    tmp_path: Path, anyio_backend: str
+) -> None:
+    agent = CONFIG.replace('id = "asst_dev"', 'id = "asst_dev"\n  agent_id = 1')
+    metadata = {"visitor_id": ALL, "note": CANARY}
+    body = {"agent_id": 1, "session_type": "agent_chat", "metadata": metadata}
+    key = {"x-api-key": PLATFORM["authorization"].removeprefix("Bearer ")}
+    async with in_process(write_config(tmp_path, agent)) as server:
+        begun = await server.send("POST", "/api/v1/sessions", body, key)
+        assert begun.status == 200, begun.body
+        for _ in range(3):
+            await server.pass_time(DAY_MS // 2)
+            await server.parts.store.sweep(server.clock.now_ms())
+        kinds = {line.get("kind") for line in await exported(server, ALL)}
+        assert {"session", "step", "agent_session"} <= kinds
+        agent_sessions = server.parts.app.services.agent_sessions
+        assert await agent_sessions.find("ws_dev", 1) is not None
+        assert (await erase(server, ALL)).status == 200
+        assert await agent_sessions.find("ws_dev", 1) is None
 
 
 async def test_events_of_an_erased_visitor_are_dropped_for_a_day(server: TestServer) -> None:

@@ -135,3 +135,25 @@ async def test_a_running_server_gives_the_same_answer_as_its_store(
             services.operator_token = token
             from_server = await ask_all()
     assert await ask_all() == from_server
+
+
+def test_a_session_that_ended_long_ago_is_explained_by_its_own_id(
+    config: Config, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found: list[str] = []
+
+    async def end() -> None:
+        async with in_process(config, ManualClock(BEGAN_MS + 60_000)) as server:
+            for _ in range(3):
+                await server.pass_time(12 * 3_600_000)
+                await server.parts.store.sweep(server.clock.now_ms())
+            (ref,) = await server.parts.store.list_sessions("ws_dev", None, 10)
+            assert await server.parts.store.find("ws_dev", ref.session) is None
+            found.append(ref.session)
+
+    asyncio.run(end())
+    code, lines, err = said(capsys, "ac_help", "--session", found[0], "--at", "10:07:25")
+    assert code == Exit.CLEAN, err
+    assert lines[0].startswith("ac_help spoke at 10:07:25")
+    code, _, err = said(capsys, "--session", found[0][:-1])
+    assert (code, "There is no session" in err) == (Exit.USAGE, True)

@@ -2,7 +2,9 @@
 
 import re
 
-from engine.ids import Ids, derived_id, system_random_bytes, ulid_text
+import pytest
+
+from engine.ids import Ids, derived_id, made_ms, system_random_bytes, ulid_text
 from engine.testing.manual_clock import ManualClock
 
 SHAPE = re.compile(r"msg_[0-9A-HJKMNP-TV-Z]{26}")
@@ -54,3 +56,13 @@ def test_a_derived_id_depends_on_secret_and_every_part() -> None:
         derived_id("msg", b"secret", "a", "bd"),
     }
     assert len(made) == 4
+
+
+def test_the_instant_of_an_id_can_be_read() -> None:
+    clock = ManualClock(1_750_000_000_123)
+    assert made_ms(Ids(clock).make("chat")) == 1_750_000_000_123
+
+
+@pytest.mark.parametrize("name", ["", "chat_1", "chat_not-one-of-ours", "chat_IIIIIIIIII"])
+def test_a_name_that_is_no_id_has_no_instant(name: str) -> None:
+    assert made_ms(name) == 0

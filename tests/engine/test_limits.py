@@ -1,12 +1,13 @@
 """Each limit of a session is reached, and does what engine/limits.py says."""
 
 import asyncio
+from contextlib import suppress
 from copy import deepcopy
 
 import pytest
 
 from engine import limits
-from engine.errors import StoreUnavailable
+from engine.errors import StoreContended, StoreUnavailable
 from engine.hot import HotSession, HotSessions, Turns
 from engine.message import QuickReply
 from engine.openings import begin_session
@@ -267,4 +268,48 @@ async def test_turns_are_first_come_first_served_and_free_themselves() -> None:
     tasks[2].cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     assert order == [0, 1, 3, 4]
+    assert turns._waiting == {}
+
+
+async def test_who_waits_for_a_turn_that_finds_the_store_away_is_told_so_at_once() -> None:
+    turns, ref, told = Turns(), SessionRef("w", "v", "s"), list[str]()
+    ended = asyncio.Event()
+
+    async def first(error: StoreUnavailable) -> None:
+        with suppress(StoreUnavailable):
+            async with turns.take(ref):
+                await ended.wait()
+                raise error
+
+    async def second() -> None:
+        try:
+            async with turns.take(ref):
+                told.append("took its turn")
+        except StoreUnavailable as away:
+            told.append(away.outcome)
+
+    for error in (StoreUnavailable("unknown", 500), StoreContended("none", 500)):
+        ended.clear()
+        tasks = [asyncio.create_task(work) for work in (first(error), second(), second())]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        ended.set()
+        await asyncio.gather(*tasks)
+    assert told == ["none", "none", "took its turn", "took its turn"]
+    assert not turns.is_taken(ref)
+
+
+async def test_who_gives_up_a_turn_at_the_moment_it_comes_is_cancelled_and_nothing_else() -> None:
+    turns, ref = Turns(), SessionRef("w", "v", "s")
+
+    async def work() -> None:
+        async with turns.take(ref):
+            raise AssertionError("it was given up")
+
+    async with turns.take(ref):
+        waiting = asyncio.create_task(work())
+        await asyncio.sleep(0)
+        waiting.cancel()
+    await asyncio.wait((waiting,))
+    assert waiting.cancelled()
     assert turns._waiting == {}

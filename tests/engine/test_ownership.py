@@ -21,6 +21,7 @@ NONE = frozenset[int]()
 BEAT_MS = 250
 DEAD_MS = 1_500
 """A worker's life and a heartbeat of the others."""
+KEPT_MS = 300_000
 
 
 class Desk:
@@ -164,11 +165,13 @@ async def test_a_worker_that_was_only_slow_has_its_part_back_with_its_next_heart
     assert (a.mine, b.mine) == (share("a", "a", "b"), share("b", "a", "b"))
 
 
-async def test_who_was_paused_owns_nothing_until_its_next_heartbeat(desk: Desk) -> None:
+async def test_who_gets_no_answer_for_five_minutes_owns_nothing_until_its_next_heartbeat(
+    desk: Desk,
+) -> None:
     a = await begun(desk.worker("a"))
     lost: list[frozenset[int]] = []
     a.on_change(lambda _, gone: lost.append(gone))
-    desk.clock.advance(1_249)
+    desk.clock.advance(KEPT_MS - 1)
     a._settle()
     assert a.mine == EVERY
     desk.clock.advance(1)
@@ -178,7 +181,7 @@ async def test_who_was_paused_owns_nothing_until_its_next_heartbeat(desk: Desk) 
     assert a.mine == EVERY
 
 
-async def test_an_answer_that_comes_after_the_life_it_prolonged_proves_nothing(
+async def test_an_answer_that_comes_too_late_proves_nothing(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a = desk.worker("a")
@@ -186,12 +189,29 @@ async def test_an_answer_that_comes_after_the_life_it_prolonged_proves_nothing(
 
     async def late(worker: str, lease_ms: int, *, owns: bool) -> frozenset[str]:
         answer = await heartbeat(worker, lease_ms, owns=owns)
-        desk.clock.advance(1_250)
+        desk.clock.advance(KEPT_MS)
         return answer
 
     monkeypatch.setattr(view, "heartbeat", late)
     await begun(a)
     assert a.mine == NONE
+
+
+async def test_who_gets_no_answer_keeps_its_part_while_others_do_its_work_too(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = desk.worker("a"), desk.worker("b")
+    await begun(b)
+    await begun(a)
+    await desk.rounds(b)
+    with monkeypatch.context() as patch:
+        patch.setattr(desk.views["a"], "heartbeat", refuse)
+        await desk.rounds(b, ms=10_000)
+        with suppress(StoreUnavailable):
+            await a.beat()
+        assert (a.mine, b.mine) == (share("a", "a", "b"), EVERY)
+    await desk.rounds(a, b)
+    assert (a.mine, b.mine) == (share("a", "a", "b"), share("b", "a", "b"))
 
 
 async def test_heartbeats_that_are_lost_cost_nothing_before_the_worker_s_life_ends(
@@ -235,7 +255,7 @@ async def test_what_is_lost_while_a_watch_is_asked_for_is_not_gained(
     await a.beat()
 
     async def slow(*_: object) -> None:
-        desk.clock.advance(2_000)
+        desk.clock.advance(KEPT_MS)
         a._settle()
 
     monkeypatch.setattr(desk.views["a"], "watch", slow)
@@ -294,7 +314,7 @@ async def test_started_it_keeps_itself_up_and_gives_up_on_time_without_an_answer
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     view = desk.shared.view()
-    fast = Timings(beat_s=0.01, life_s=0.4, exchange_s=0.01)
+    fast = Timings(beat_s=0.01, kept_s=0.4, exchange_s=0.01)
     said: list[list[bytes]] = []
     a = Ownership(view, "a", lambda: b"", timings=fast)
     a.on_heard = said.append

@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
+from engine.errors import StoreUnavailable
 from engine.runtime_types import Draft, Offered, Refused
-from engine.stores.base import Commit, CommitAnswer, SessionRef
+from engine.stores.base import Commit, CommitAnswer, History, SessionRef
 from tests.engine.workers import Worker, hear, workers
 from tests.engine.world import HELP
 
@@ -52,6 +53,30 @@ async def test_a_call_that_was_refused_is_judged_anew_when_it_comes_again() -> N
         assert isinstance(refused, Refused)
         await alone.pass_time(31_000)
         assert isinstance(await worker.runtime.offer(ref, hasty, "call-1"), Offered)
+
+
+async def test_a_message_that_cannot_be_read_yet_is_not_made_once_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Chat messages are in the history alone, and that shows nothing before it is durable."""
+    async with workers(HELP, 1) as alone:
+        (worker,) = alone.all
+        ref = await session(worker)
+        await worker.runtime.say(ref, "Hello?")
+        first = await worker.runtime.offer(ref, DRAFT, "call-1")
+        assert isinstance(first, Offered)
+        assert first.chat
+        with monkeypatch.context() as hidden:
+
+            async def nothing(*_: object) -> History:
+                return History("", 0, recovered=True, messages=())
+
+            hidden.setattr(worker.store, "history", nothing)
+            with pytest.raises(StoreUnavailable):
+                await worker.runtime.offer(ref, DRAFT, "call-1")
+        again = await worker.runtime.offer(ref, DRAFT, "call-1")
+        assert isinstance(again, Offered)
+        assert again.message.id == first.message.id
 
 
 async def test_a_session_that_is_gone_is_closed_for_offers() -> None:

@@ -384,3 +384,43 @@ async def test_one_that_cannot_be_taken_again_keeps_back_no_other(
     await shop.fail_over(stale)
     assert len(await shop.events(ref)) == 2
     assert "could not be sent again" in caplog.text
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+async def test_an_erasure_that_a_stale_copy_lacks_is_done_again_when_it_was_kept(
+    shop: Shop, is_kept: bool
+) -> None:
+    async def erase_again(workspace: str, visitors: tuple[str, ...]) -> None:
+        for visitor in visitors:
+            await shop.store.erase(workspace, visitor)
+
+    shop.resending.erase_again = erase_again
+    ref = await shop.session()
+    await shop.view(ref, "/")
+    stale = shop.copied()
+    await shop.store.erase(ref.workspace, ref.visitor)
+    shop.runtime.forget(ref)
+    if is_kept:
+        await shop.runtime.keep_erasure(ref.workspace, (ref.visitor,))
+    # A worker with a socket of the session hears of the erasure, and forgets, later.
+    shop.runtime.forget(ref)
+    await shop.fail_over(stale)
+    assert (await shop.events(ref) == []) is is_kept
+    assert (await shop.store.visitor(ref.workspace, ref.visitor) is None) is is_kept
+
+
+async def test_an_erasure_is_kept_as_long_as_all_that_is_accepted(shop: Shop) -> None:
+    repeated = list[str]()
+
+    async def erase_again(_: str, visitors: tuple[str, ...]) -> None:
+        repeated.extend(visitors)
+
+    shop.resending.erase_again = erase_again
+    await shop.runtime.keep_erasure("w", ("vis_old",))
+    shop.clock.advance(ACCEPTED_KEPT_MS + 1)
+    await shop.runtime.keep_erasure("w", ("vis_new",))
+    for _ in range(module.PRUNE_EVERY_LOOKS + 5):
+        await shop.resending.look()
+    repeated.clear()
+    await shop.fail_over(shop.copied())
+    assert set(repeated) == {"vis_new"}

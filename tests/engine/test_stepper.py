@@ -169,6 +169,7 @@ async def test_after_a_rollback_the_messages_begin_another_sequence(shop: World)
 def _use(shop: World, store: MemoryStore) -> None:
     for part in (shop.runtime._stepper, shop.runtime._listeners, shop.runtime):
         part._store = store
+    shop.runtime._transcripts._store = store
 
 
 # ---- an answer that commits nothing

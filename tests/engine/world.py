@@ -97,7 +97,7 @@ async def world(text: str, url: str = "memory:") -> AsyncIterator[World]:
     """Run a world under a rule text on a store, and close it."""
     clock = ManualClock(START_MS)
     program = program_of(text)
-    store = await open_store(url, clock=clock.now_ms)
+    store = await open_store(url, clock=clock.now_ms, redis_clock=clock.now_ms)
     workspaces = Workspaces()
     workspaces.add_site("w", "site", "main")
     workspaces.swap("w", "main", program)

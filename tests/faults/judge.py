@@ -1,13 +1,13 @@
 """Reads what clients noted and what the store holds, and counts: lost, doubled, early."""
 
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import msgspec
 
 from engine.clock import SystemClock
-from engine.message import Message
+from engine.message import Item, Message
 from engine.step import Woke, events_of
 from engine.stores.base import SessionRef, Store
 from engine.stores.codec import decode_entry, decode_item
@@ -22,13 +22,19 @@ class Held(msgspec.Struct):
     """What a store holds of all visitors.
 
     `events` counts how often each event id took effect. `messages` are the ids of proactive messages of
-    each session and engagement epoch, in order. `granted` counts them as the cap does, for each session.
+    each session and engagement epoch, in order; `places` are the most of them that had a place of the cap
+    at the same time. `withdrawn` counts how often each message gave its place back. `granted` counts
+    messages as the cap does, for each session. `visitors` tells whose each session is; `closed` have ended.
     `wakes` are the (due, taken) instants of each session's wake-ups, as its journal tells. `breaks` are
     sentences about a session whose parts do not fit each other.
     """
 
     events: Counter[str] = msgspec.field(default_factory=Counter)
     messages: dict[tuple[str, int], list[str]] = {}
+    places: dict[tuple[str, int], int] = {}
+    withdrawn: Counter[str] = msgspec.field(default_factory=Counter)
+    visitors: dict[str, str] = {}
+    closed: set[str] = set()
     granted: dict[str, int] = {}
     wakes: dict[str, list[tuple[int, int]]] = {}
     breaks: list[str] = []
@@ -79,13 +85,38 @@ async def _read_session(store: Store, ref: SessionRef, said: list[str], held: He
     for item in items:
         if isinstance(item, Message) and item.kind == "proactive":
             held.messages.setdefault((ref.session, item.epoch), []).append(item.id)
+        elif not isinstance(item, Message) and item.name == "message_withdrawn":
+            held.withdrawn[str(item.data["message_id"])] += 1
+    most, left = places_of(items)
+    held.places.update({(ref.session, epoch): number for epoch, number in most.items()})
     held.granted[ref.session] = loaded.granted
+    held.visitors[ref.session] = ref.visitor
+    if loaded.closed:
+        held.closed.add(ref.session)
+    if len(items) == history.offset and loaded.granted != left.get(loaded.engagement_epoch, 0):
+        held.breaks.append(f"{ref.session}: {loaded.granted} are granted, {left} have a place")
     kept = [message.id for message in history.messages]
     if [name for name in said if name in kept] != [name for name in kept if name in said]:
         held.breaks.append(f"{ref.session}: the journal says {said}, the history holds {kept}")
     missing = [name for name in said if name not in kept]
     if missing and len(kept) < history.offset <= 256:
         held.breaks.append(f"{ref.session}: {missing} were committed and are not in the history")
+
+
+def places_of(items: Sequence[Item]) -> tuple[dict[int, int], dict[int, int]]:
+    """Count the messages with a place of the cap, by engagement epoch: the most at once, and in the end."""
+    most: Counter[int] = Counter()
+    left: Counter[int] = Counter()
+    epochs: dict[str, int] = {}
+    for item in items:
+        if isinstance(item, Message):
+            if item.kind == "proactive":
+                epochs[item.id] = item.epoch
+                left[item.epoch] += 1
+                most[item.epoch] = max(most[item.epoch], left[item.epoch])
+        elif item.name == "message_withdrawn" and str(item.data["message_id"]) in epochs:
+            left[epochs[str(item.data["message_id"])]] -= 1
+    return dict(most), dict(left)
 
 
 def judge(history: History, held: Held) -> Verdict:
@@ -102,8 +133,8 @@ def judge(history: History, held: Held) -> Verdict:
 
 
 def over_the_cap(held: Held, cap: int = 1) -> list[str]:
-    """Name the sessions with more proactive messages in one engagement epoch than the cap."""
-    return sorted({session for (session, _), ids in held.messages.items() if len(ids) > cap})
+    """Name the sessions in which more proactive messages of one engagement epoch had a place than the cap has."""
+    return sorted({session for (session, _), most in held.places.items() if most > cap})
 
 
 def shown_twice(history: History) -> list[str]:

@@ -1,17 +1,14 @@
 """Visitors from a seed: each sends its events in order to any worker, again until one is answered 200."""
 
 import asyncio
-import json
 import os
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 from time import monotonic
 
 import msgspec
-from websockets.asyncio.client import connect
-from websockets.exceptions import WebSocketException
 
 from tests.faults.http_line import HttpLine, NoAnswer
 
@@ -49,6 +46,21 @@ class Plan(msgspec.Struct, frozen=True):
     within_s: float = 5.0
     is_own_widget: bool = False
     """Event ids as our own widget makes them; else ids that the store has to remember."""
+    at_once: int = 1
+    """So many events of a session are sent at the same instant, its first one before all others."""
+
+
+Body = dict[str, object]
+Make = Callable[[Plan, str, int], Body]
+"""Makes the body of a session's event by its number."""
+
+
+class Push(msgspec.Struct, frozen=True):
+    """A frame of a session's sequence, by its epoch and offset, that a socket got at a second of the run."""
+
+    session: str
+    place: str
+    at_s: float
 
 
 class History:
@@ -57,7 +69,11 @@ class History:
     def __init__(self, path: Path) -> None:
         """Write to a new file."""
         self.lines: list[Line] = []
+        self.successes = 0
         self.shown: dict[str, list[str]] = {}
+        self.pushed: list[Push] = []
+        # What a page was sent again although it had it.
+        self.repeated: list[str] = []
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         self._began = monotonic()
 
@@ -68,6 +84,7 @@ class History:
     def add(self, line: Line) -> None:
         """Write one line down."""
         self.lines.append(line)
+        self.successes += line.status == 200
         os.write(self._file, msgspec.json.encode(line) + b"\n")
 
     def close(self) -> None:
@@ -104,10 +121,22 @@ class Load:
     """Sends a plan to the ports of some workers."""
 
     def __init__(
-        self, plan: Plan, ports: Sequence[int], history: History, *, spread_s: float = 0.0
+        self,
+        plan: Plan,
+        ports: Sequence[int],
+        history: History,
+        *,
+        spread_s: float = 0.0,
+        make: Make | None = None,
+        last: asyncio.Event | None = None,
     ) -> None:
-        """Choose a port of `ports` for each attempt; visitors come over the first `spread_s` seconds."""
+        """Choose a port of `ports` for each attempt; visitors come over the first `spread_s` seconds.
+
+        With `last` each session's last event waits for it.
+        """
+        self._last = last
         self._spread_s = spread_s
+        self._make = make or body_of
         self._plan = plan
         self._ports = list(ports)
         self._history = history
@@ -121,15 +150,28 @@ class Load:
                     group.create_task(self._visit(number))
 
     async def _visit(self, number: int) -> None:
-        plan, session = self._plan, session_of(self._plan, number)
-        random = Random(f"{plan.seed} {number}")
-        lines = {port: HttpLine(port) for port in self._ports}
+        plan = self._plan
         await asyncio.sleep(number * self._spread_s / plan.sessions)
         began = self._history.now()
+        # With several streams the first event is acknowledged before they begin.
+        first = int(plan.at_once > 1)
+        await self._send(number, range(first), began)
+        async with asyncio.TaskGroup() as group:
+            for stream in range(plan.at_once):
+                events = range(first + stream, plan.events, plan.at_once)
+                group.create_task(self._send(number, events, began))
+
+    async def _send(self, number: int, events: range, began: float) -> None:
+        """Send some of a session's events one after the other, over connections of their own."""
+        plan, session = self._plan, session_of(self._plan, number)
+        random = Random(f"{plan.seed} {number} {events.start}")
+        lines = {port: HttpLine(port) for port in self._ports}
         try:
-            for event in range(plan.events):
-                pause = began + event * plan.seconds / plan.events - self._history.now()
-                await asyncio.sleep(max(0.0, pause))
+            for event in events:
+                at_s = (event - event % plan.at_once) * plan.seconds / plan.events
+                await asyncio.sleep(max(0.0, began + at_s - self._history.now()))
+                if self._last is not None and event == plan.events - 1:
+                    await self._last.wait()
                 await self._until_acked(session, event, lines, random)
         finally:
             for line in lines.values():
@@ -139,7 +181,7 @@ class Load:
         self, session: str, number: int, lines: dict[int, HttpLine], random: Random
     ) -> None:
         event = event_of(self._plan, session, number)
-        body = body_of(self._plan, session, number)
+        body = self._make(self._plan, session, number)
         while True:
             port = random.choice(self._ports)
             if await self._attempt(lines[port], session, event, body) == 200:
@@ -171,9 +213,9 @@ def event_of(plan: Plan, session: str, number: int) -> str:
     return f"ev_{session}_{number}"
 
 
-def body_of(plan: Plan, session: str, number: int) -> dict[str, object]:
+def body_of(plan: Plan, session: str, number: int) -> Body:
     """Make the body that sends an event: a page first, then what visitors do on it."""
-    body: dict[str, object] = {
+    body: Body = {
         "sessionId": session,
         "visitorId": f"visitor_{session}",
         "messageId": event_of(plan, session, number),
@@ -184,50 +226,7 @@ def body_of(plan: Plan, session: str, number: int) -> dict[str, object]:
     return {**body, "event": "scroll", "metadata": {"percent": number % 100}}
 
 
-@asynccontextmanager
-async def watching(
-    history: History, ports: Sequence[int], sessions: Sequence[str]
-) -> AsyncIterator[None]:
-    """Hold a socket for each of these sessions; what it shows is noted in `history.shown`."""
-    async with asyncio.TaskGroup() as group:
-        tasks = [
-            group.create_task(_watch(history, ports, session, place))
-            for place, session in enumerate(sessions)
-        ]
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
-
-
-async def _watch(history: History, ports: Sequence[int], session: str, place: int) -> None:
-    """Keep a socket to some worker, to the next one when it ends; it resumes where it was."""
-    shown = history.shown.setdefault(session, [])
-    token, resume = "", None
-    while True:
-        port = ports[place % len(ports)]
-        place += 1
-        with suppress(OSError, WebSocketException, TimeoutError, EOFError, NoAnswer):
-            token = token or await _visitor_token(port, session)
-            auth = {"type": "auth", "token": token, **({"resume": resume} if resume else {})}
-            url = f"ws://127.0.0.1:{port}/v1/sessions/{session}"
-            async with connect(url, open_timeout=3, close_timeout=0.1) as socket:
-                await socket.send(json.dumps(auth))
-                async for text in socket:
-                    frame = json.loads(text)
-                    if frame["type"] == "message":
-                        resume = {"epoch": frame["epoch"], "offset": frame["offset"]}
-                        if frame["kind"] == "proactive":
-                            shown.append(frame["id"])
-        await asyncio.sleep(0.2)
-
-
-async def _visitor_token(port: int, session: str) -> str:
-    """Ask for what proves that one is the session's visitor."""
-    body = {"sessionId": session, "visitorId": f"visitor_{session}"}
-    async with HttpLine(port) as line:
-        answer = await line.post(f"{WIDGETS}/session", body, WIDGET)
-    if answer.status != 200:
-        raise NoAnswer(answer.body.decode())
-    return str(json.loads(answer.body)["visitorToken"])
+def said_by(plan: Plan, session: str, number: int, text: str) -> Body:
+    """Make the body that sends a visitor's words: an engagement."""
+    words: Body = {"event": "visitor_message", "metadata": {"text": text}}
+    return {**body_of(plan, session, number), **words}

@@ -109,13 +109,15 @@ async def check_beside(store: Store, kept: Mapping[int, int]) -> None:
 class Committing:
     """Commits to all sessions side by side until it is told to stop; what is refused is tried again.
 
-    `acked` is the newest acknowledged version of each session, `refused` how often the store was unavailable.
+    `acked` is the newest acknowledged version of each session, `refused` how often the store was unavailable,
+    `reason` what it said the last time.
     """
 
     def __init__(self, store: Store, acked: dict[int, int] | None = None) -> None:
         """Go on after what was acknowledged before."""
         self.acked = acked or dict.fromkeys(range(SESSIONS), 0)
         self.refused = 0
+        self.reason = ""
         self._store = store
         self._stops = False
         self._tasks: list[asyncio.Task[None]] = []
@@ -138,8 +140,9 @@ class Committing:
             number = self.acked[place] + 1
             try:
                 answer = await self._store.commit(commit_of(place, number))
-            except StoreUnavailable:
+            except StoreUnavailable as refusal:
                 self.refused += 1
+                self.reason = refusal.reason
                 await asyncio.sleep(PAUSE_S)
                 continue
             assert isinstance(answer, Committed | Duplicate), answer

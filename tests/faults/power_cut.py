@@ -163,7 +163,9 @@ class _File(apsw.VFSFile):
     def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802
         self._disk.act()
         if self._disk.is_full:
-            raise apsw.FullError("the disk is full")
+            full = apsw.FullError("the disk is full")
+            full.extendedresult = apsw.SQLITE_FULL
+            raise full
         super().xWrite(data, offset)
         self._disk.wrote(self._path, _Write(offset, bytes(data)))
 

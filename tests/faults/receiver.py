@@ -174,7 +174,12 @@ class _Requests(BaseHTTPRequestHandler):
         server = self.server
         assert isinstance(server, _Server)
         receiver = server.receiver
-        body = self.rfile.read(int(self.headers.get("content-length", "0")))
+        length = int(self.headers.get("content-length", "0"))
+        body = self.rfile.read(length)
+        if len(body) < length:
+            # Who sent it died in the middle: nobody has been told anything.
+            self.close_connection = True
+            return
         headers = {name.lower(): value for name, value in self.headers.items()}
         signed = "webhook-id" in headers and is_signed(receiver.secret, headers, body)
         receiver.begin()

@@ -148,14 +148,18 @@ class Room:
                 session, token = made["session_id"], made["visitor_token"]
                 self.clients.append(Client(session, token, self.ports, number))
                 self._said[session] = []
-        for client in self.clients:
-            client.come()
-        await self.all_open()
+        # A page gives up after 3 s and begins anew: all at once would take turns at that.
+        for place in range(0, count, AT_ONCE):
+            some = self.clients[place : place + AT_ONCE]
+            for client in some:
+                client.come()
+            await self.all_open(some)
 
-    async def all_open(self) -> None:
-        """Wait until each client has a socket."""
+    async def all_open(self, clients: Sequence[Client] | None = None) -> None:
+        """Wait until each of these clients has a socket, of all without an argument."""
         async with asyncio.timeout(OPEN_S):
-            await asyncio.gather(*(client.is_open.wait() for client in self.clients))
+            waits = (client.is_open.wait() for client in clients or self.clients)
+            await asyncio.gather(*waits)
 
     async def say(
         self, clients: Sequence[Client], count: int, pause_s: float = 0.0, *, at_once: int = 1

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.judge import Held, early, judge, over_the_cap, shown_twice
+from engine.message import Item, Message, Notice
+from tests.faults.judge import Held, early, judge, over_the_cap, places_of, shown_twice
 from tests.faults.load import History, Line
 from tests.faults.runs import Outcome, seeds, table
 
@@ -39,8 +40,16 @@ def test_an_unanswered_event_may_be_held_or_not(history: History) -> None:
 
 
 def test_two_messages_of_one_engagement_are_over_the_cap_and_of_two_are_not() -> None:
-    held = Held(messages={("s1", 0): ["m1", "m2"], ("s2", 0): ["m3"], ("s2", 1): ["m4"]})
-    assert over_the_cap(held) == ["s1"]
+    assert over_the_cap(Held(places={("s1", 0): 2, ("s2", 0): 1, ("s2", 1): 1})) == ["s1"]
+
+
+def test_a_message_that_expired_makes_room_for_one_and_a_second_expiry_for_none() -> None:
+    first, second, third = (Message(name, "", 0) for name in ("m1", "m2", "m3"))
+    gone = Notice("e1", "message_withdrawn", 0, {"message_id": "m1"})
+    items: list[Item] = [first, gone, second, Message("m4", "", 0, epoch=1)]
+    assert places_of(items) == ({0: 1, 1: 1}, {0: 1, 1: 1})
+    assert places_of([*items, third])[0] == {0: 2, 1: 1}
+    assert places_of([first, second, gone]) == ({0: 2}, {0: 1})
 
 
 def test_one_message_shown_twice_is_one_message(history: History) -> None:

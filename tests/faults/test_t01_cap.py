@@ -3,55 +3,55 @@
 import asyncio
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from tests.faults.judge import Held, held_in, judge, opened, over_the_cap, shown_twice
-from tests.faults.load import History, Load, Plan, session_of, watching
+from tests.faults.approached import PAGES, WORDS, as_due, kind_of, rules, withdrawn_twice
+from tests.faults.judge import Held, held_in, judge, opened, over_the_cap
+from tests.faults.load import Body, History, Load, Plan, body_of, said_by, session_of
 from tests.faults.runs import SEED, Outcome, sized
 from tests.faults.server import Servers, Single
+from tests.faults.watching import watching
 from tests.faults.workers import Workers
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(sized(60, 600))]
 WORKERS = sized(2, 8)
 PLAN = Plan(
     seed=SEED,
-    sessions=sized(50, 500),
-    events=sized(10, 20),
-    seconds=sized(1.6, 30.0),
+    sessions=sized(51, 501),
+    events=sized(12, 20),
+    seconds=sized(3.0, 30.0),
     deadline_s=sized(20.0, 120.0),
+    at_once=2,
 )
-WATCHED = sized(10, 50)
+WATCHED = sized(12, 51)
 ELIGIBLE = 0.99
-# It is due at the same instant by an event and by a wake-up, on whichever worker.
-RULES = """
-policy {
-  first message after 1s
-  allow OP301 because "a test does not wait half a minute"
-}
-rule help "Pricing help" {
-  on page "/pricing"
-  when time_on_page >= 1s
-  say "Questions about pricing plans?"
-    reply "Yes" -> ask "Which one?"
-    reply "No"  -> dismiss
-}
-"""
+# Events come at the very instants at which a message is due and at which it expires.
+DUE_S = sized(1, 3)
+WORDS_AT = 6
 
 
-async def visited(folder: Path, store: str, count: int, *unsafe: str) -> tuple[History, Held]:
+def made(plan: Plan, session: str, number: int) -> Body:
+    """Make an event: who answers writes once, who ignores reads another page."""
+    if kind_of(session) == "answers" and number == WORDS_AT:
+        return said_by(plan, session, number, WORDS)
+    url = f"https://shop.test{PAGES[kind_of(session)]}"
+    return {**body_of(plan, session, number), "page": {"url": url}}
+
+
+async def visited(
+    folder: Path, store: str, plan: Plan, count: int, *unsafe: str
+) -> tuple[History, Held]:
     """Let everybody visit; answers what clients saw and what the store holds."""
     history = History(folder / "history.jsonl")
     with Workers(
-        folder, count, store=store, durability="D1", rules=RULES, unsafe=unsafe
+        folder, count, store=store, durability="D1", rules=rules(DUE_S), unsafe=unsafe
     ) as workers:
-        watched = [session_of(PLAN, number) for number in range(WATCHED)]
-        load = asyncio.create_task(Load(PLAN, workers.ports, history).run())
-        # A socket opens on a page that the visitor has come to.
-        await asyncio.sleep(0.5)
+        watched = [session_of(plan, number) for number in range(WATCHED)]
         async with watching(history, workers.ports, watched):
-            await load
-            # Some visitors came only just now.
-            await asyncio.sleep(1.0)
+            await Load(plan, workers.ports, history, make=made).run()
+            # What was pushed last is on its way.
+            await asyncio.sleep(0.5)
         workers.drain()
     history.close()
     async with opened(store) as kept:
@@ -65,25 +65,35 @@ async def test_however_many_workers_decide_a_visitor_is_approached_once(
     name = {"redis": "valkey", "redis+cluster": "valkey_cluster"}[kind]
     server: Servers = request.getfixturevalue(name)
     server.flush()
-    history, held = await visited(tmp_path, server.url, WORKERS)
-    verdict = judge(history, held)
+    history, held = await visited(tmp_path, server.url, PLAN, WORKERS)
+    verdict, well, again = judge(history, held), as_due(held), withdrawn_twice(held)
     outcome.acked, outcome.lost = verdict.acked, len(verdict.lost)
-    outcome.doubled = len(over_the_cap(held)) + len(shown_twice(history))
-    approached = {session for session, _ in held.messages}
-    outcome.notes = f"approached {len(approached)} of {PLAN.sessions}"
+    outcome.doubled = len(over_the_cap(held)) + len(again) + len(history.repeated)
+    outcome.notes = f"{len(well)} of {PLAN.sessions} as due, {len(held.withdrawn)} places came back"
     assert (verdict.acked, verdict.lost, verdict.doubled) == (PLAN.sessions * PLAN.events, (), ())
-    assert (over_the_cap(held), shown_twice(history), held.breaks) == ([], [], [])
+    assert (over_the_cap(held), again, history.repeated, held.breaks) == ([], [], [], [])
     assert max(held.granted.values()) == 1
-    assert len(approached) >= PLAN.sessions * ELIGIBLE
-    seen = {message for ids in history.shown.values() for message in ids}
-    assert seen <= {message for ids in held.messages.values() for message in ids}
-    assert seen
+    assert len(well) >= PLAN.sessions * ELIGIBLE
+    check_sockets(history, held)
+
+
+def check_sockets(history: History, held: Held) -> None:
+    """See that each page was shown messages of its own visitor only, and none twice."""
+    sent: dict[str, list[str]] = {}
+    for (session, _), ids in held.messages.items():
+        sent.setdefault(held.visitors[session], []).extend(ids)
+    for name, shown in history.shown.items():
+        assert set(shown) <= set(sent[f"visitor_{name}"])
+        assert len(shown) == len(set(shown))
+    assert sum(map(len, history.shown.values())) >= WATCHED
 
 
 async def test_the_control_without_versions_and_cap_approaches_visitors_twice(
     tmp_path: Path, redis: Single, outcome: Outcome
 ) -> None:
-    _, held = await visited(tmp_path, redis.url, 2, "no_cas", "no_cap_check")
+    # A few visitors, for as long as the first message takes, show it.
+    plan = sized(msgspec.structs.replace(PLAN, sessions=24, events=8, seconds=2.0), PLAN)
+    _, held = await visited(tmp_path, redis.url, plan, 2, "no_cas", "no_cap_check")
     twice = over_the_cap(held)
     outcome.control = f"no_cas, no_cap_check: {len(twice)} approached twice"
     assert twice

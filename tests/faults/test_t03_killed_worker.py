@@ -11,6 +11,7 @@ from tests.faults.load import History, Load, Plan
 from tests.faults.processes import SQLITE
 from tests.faults.runs import SEED, Outcome, sized
 from tests.faults.server import Single
+from tests.faults.waiting import until
 from tests.faults.workers import Workers
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(sized(90, 600))]
@@ -19,7 +20,7 @@ PLAN = Plan(
     seed=SEED,
     sessions=sized(30, 200),
     events=sized(20, 200),
-    seconds=sized(4.2, 80.0),
+    seconds=sized(3.0, 80.0),
     deadline_s=sized(30.0, 240.0),
     is_own_widget=True,
 )
@@ -29,24 +30,43 @@ BACK_S = {"sqlite": 3.0 * 3, "redis": 2.0 * 3}
 
 
 async def under_kills(workers: Workers, plan: Plan, history: History, kills: int) -> list[float]:
-    """Run a load, kill workers during it and start each again a little later.
+    """Run a load, kill a random worker at each of so many parts of it, and start it again a little later.
 
     Answers how long after each kill, of the only worker after its start, a request succeeded.
     """
-    random = Random(plan.seed)
-    load = asyncio.create_task(Load(plan, workers.ports, history).run())
-    since = []
-    for kill in range(1, kills + 1):
-        await asyncio.sleep(max(0.0, kill * plan.seconds / (kills + 1) - history.now()))
-        victim = random.randrange(len(workers.workers))
-        await asyncio.to_thread(workers.kill, victim)
-        killed_s = history.now()
-        await asyncio.sleep(DOWN_S)
-        started_s = history.now()
-        await asyncio.to_thread(workers.restart(victim).wait_ready)
-        since.append(killed_s if len(workers.workers) > 1 else started_s)
-    await load
+    random, count = Random(plan.seed), len(workers.workers)
+    # Somebody is there for the requests, unless there is one worker only.
+    needed = min(count, 2)
+    back: dict[int, asyncio.Task[float]] = {}
+    since: list[float] = []
+
+    def ready() -> list[int]:
+        return [number for number in range(count) if number not in back or back[number].done()]
+
+    killed = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(Load(plan, workers.ports, history, last=killed).run())
+        for kill in range(1, kills + 1):
+            due = kill * plan.sessions * plan.events // (kills + 1)
+            await until(
+                lambda due=due: history.successes >= due and len(ready()) >= needed, plan.deadline_s
+            )
+            victim = random.choice(ready())
+            await asyncio.to_thread(workers.kill, victim)
+            since.append(history.now())
+            back[victim] = group.create_task(come_back(workers, victim, history))
+            if count == 1:
+                since[-1] = await back[victim]
+        killed.set()
     return [history.first_success_after(at_s) for at_s in since]
+
+
+async def come_back(workers: Workers, number: int, history: History) -> float:
+    """Start a killed worker again after a while; answers when it was started, once it is ready."""
+    await asyncio.sleep(DOWN_S)
+    started_s = history.now()
+    await asyncio.to_thread(workers.restart(number).wait_ready)
+    return started_s
 
 
 @pytest.mark.parametrize("kind", sized(["redis"], ["sqlite", "redis"]))

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.faults.judge import Held, held_in, judge, opened, over_the_cap, shown_twice
-from tests.faults.load import History, Load, Plan, session_of, watching
+from tests.faults.load import History, Load, Plan, session_of
 from tests.faults.runs import SEED, Outcome, sized
 from tests.faults.trio import Trio
+from tests.faults.watching import watching
 from tests.faults.workers import Workers
 from tests.servers import need_server
 

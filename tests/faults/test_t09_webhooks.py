@@ -9,6 +9,7 @@ import pytest
 
 from tests.faults.processes import Server, free_port, workspace
 from tests.faults.receiver import SECRET, Receiver, Scripted, receiving
+from tests.faults.resuming import NO_LIMITS
 from tests.faults.runs import Outcome
 
 pytestmark = pytest.mark.timeout(300)
@@ -20,9 +21,11 @@ HEADERS = {
 }
 EVENTS = ("chat.started", "message.received")
 IN_FLIGHT_MAX = 256
-WITHIN_S = 60.0
-QUIET_S = 2.0
+WITHIN_S = 120.0
+QUIET_S = 1.0
 """Nothing is refused here, so nothing comes again later: who is silent for so long has sent all."""
+LATE_S = 10.0
+"""So long only who lost something waits."""
 
 
 def configured(folder: Path, receiver: Receiver) -> Path:
@@ -36,7 +39,7 @@ def configured(folder: Path, receiver: Receiver) -> Path:
         f"  events = [{events}]\n"
         f'  secret = "{SECRET}"\n'
     )
-    text = config.read_text("utf-8") + hook + "\n[webhooks]\nallow_private = true\n"
+    text = config.read_text("utf-8") + hook + f"\n[webhooks]\nallow_private = true\n{NO_LIMITS}"
     config.write_text(text, "utf-8")
     return config
 
@@ -59,8 +62,9 @@ def until(is_so: Callable[[], bool], within_s: float = WITHIN_S) -> bool:
 class Run:
     """Workers one after the other over one store, all but the last of them killed."""
 
-    def __init__(self, config: Path, count: int, kills: int) -> None:
+    def __init__(self, config: Path, count: int, kills: int, quiet_s: float = LATE_S) -> None:
         self.config = config
+        self.quiet_s = quiet_s
         self.count = count
         self.kills = kills
         self.sessions: list[str] = []
@@ -91,7 +95,7 @@ class Run:
         deadline = monotonic() + WITHIN_S
         while self.missing(receiver) and monotonic() < deadline:
             count = len(receiver.received)
-            if not until(lambda: len(receiver.received) > count, QUIET_S):  # noqa: B023  # called at once
+            if not until(lambda: len(receiver.received) > count, self.quiet_s):  # noqa: B023  # called at once
                 return
 
     def missing(self, receiver: Receiver) -> set[tuple[str, str]]:
@@ -104,7 +108,7 @@ def test_what_was_acknowledged_reaches_the_receiver_through_kills(
     tmp_path: Path, outcome: Outcome
 ) -> None:
     kills = 2
-    with receiving(lambda _: Scripted(after_s=0.05), log=tmp_path / "receiver.jsonl") as receiver:
+    with receiving(lambda _: Scripted(after_s=0.02), log=tmp_path / "receiver.jsonl") as receiver:
         run = Run(configured(tmp_path / "w", receiver), 5_000, kills)
         run.go(receiver)
         came = list(receiver.received)
@@ -129,7 +133,7 @@ def test_control_a_delivery_that_is_settled_before_it_is_sent_is_lost(
     tmp_path: Path, outcome: Outcome
 ) -> None:
     with receiving() as receiver:
-        run = Run(configured(tmp_path / "w", receiver), 12, 1)
+        run = Run(configured(tmp_path / "w", receiver), 12, 1, QUIET_S)
         run.go(receiver, module="tests.faults.unsafe_worker", first=("settle_before_sent",))
         lost = run.missing(receiver)
     outcome.acked, outcome.control = len(run.sessions) * 2, f"{len(lost)} lost"

@@ -15,16 +15,18 @@ from tests.faults.server import Single, find_server
 from tests.faults.workers import Workers
 from tests.servers import need_server
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(sized(60, 600))]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(sized(60, 900))]
 SOCKETS = sized(50, 2_000)
 MESSAGES = sized(6, 3)
 AWAY = sized(1, 20)
+ROLLED_BACK = sized(8, 200)
 # More than the 256 that are kept for clients which come back.
 MISSED_BY_THOSE_AWAY = 300
 DROPPED = 0.1
 RESUMED_S = 5.0 * 3
 RESUMED_SHARE = 0.95
-# A lost hint costs a second here, and 30 to 40 s in truth.
+# A lost hint costs a second so, and 30 to 40 s in truth; thousands that look every second are a load of its own.
+QUICK = "quick_look"
 READ_S = sized(12.0, 60.0)
 
 
@@ -40,7 +42,7 @@ async def room(
             2,
             store=f"redis://127.0.0.1:{proxy.port}",
             durability="D1",
-            unsafe=("quick_look", *unsafe),
+            unsafe=unsafe,
             more=NO_LIMITS,
         ) as workers,
     ):
@@ -65,7 +67,7 @@ async def come_back(opened: Room) -> None:
 async def test_sockets_miss_nothing_when_a_worker_dies_and_hints_are_lost(
     tmp_path: Path, redis: Single, outcome: Outcome
 ) -> None:
-    async with room(tmp_path, redis, SOCKETS) as (workers, opened, proxy):
+    async with room(tmp_path, redis, SOCKETS, *sized([QUICK], [])) as (workers, opened, proxy):
         proxy.share = DROPPED
         saying = asyncio.create_task(opened.say(opened.clients, MESSAGES, sized(0.25, 1.0)))
         await asyncio.sleep(sized(0.7, 15.0))
@@ -92,7 +94,7 @@ async def test_sockets_miss_nothing_when_a_worker_dies_and_hints_are_lost(
 async def test_the_control_that_trusts_hints_misses_messages(
     tmp_path: Path, redis: Single, outcome: Outcome
 ) -> None:
-    async with room(tmp_path, redis, 20, "no_history") as (_, opened, proxy):
+    async with room(tmp_path, redis, 20, QUICK, "no_history") as (_, opened, proxy):
         proxy.share = DROPPED
         await opened.say(opened.clients, 8, 0.05)
         await opened.read_all(1.0)
@@ -105,32 +107,59 @@ async def test_the_control_that_trusts_hints_misses_messages(
 async def test_after_a_store_that_went_back_every_page_shows_what_it_holds(
     tmp_path: Path, outcome: Outcome
 ) -> None:
-    need_server()
-    if find_server() is None:
-        pytest.skip("a store of its own needs the server's binary")
-    count = sized(8, 200)
-    with Single.start(tmp_path / "redis") as store:
-        async with room(tmp_path, store, count) as (workers, opened, _):
-            # One worker knows what was lost; the other writes as if it had never been.
-            opened.ports = workers.ports[:1]
-            await opened.say(opened.clients, 3)
-            went_back = await asyncio.to_thread(copy_of, store, tmp_path / "copy")
-            await opened.say(opened.clients, 4)
-            await opened.read_all(READ_S)
-            starts = [client.page.starts for client in opened.clients]
-            await asyncio.to_thread(go_back, store, went_back)
-            opened.forget_after(3)
-            opened.ports = workers.ports[1:]
-            await opened.say(opened.clients, 2)
-            await opened.read_all(READ_S)
-            totals = opened.totals()
-            shown = {client.session: list(client.page.ids) for client in opened.clients}
+    opened, starts = await went_back(tmp_path, ROLLED_BACK, READ_S)
+    totals = opened.totals()
     outcome.acked, outcome.lost, outcome.doubled = totals.said, totals.missed, totals.twice
     outcome.faults = 1
-    assert shown == opened.said
+    assert {client.session: client.page.ids for client in opened.clients} == opened.said
     assert all(
         client.page.starts > before for client, before in zip(opened.clients, starts, strict=True)
     )
+
+
+@pytest.mark.full_size
+async def test_the_control_that_keeps_the_epoch_shows_what_the_store_does_not_hold(
+    tmp_path: Path, outcome: Outcome
+) -> None:
+    opened, _ = await went_back(tmp_path, 20, 3.0, "epoch_kept")
+    said = opened.said
+    wrong = sum(client.page.ids != said[client.session] for client in opened.clients)
+    outcome.acked, outcome.faults = opened.totals().said, 1
+    outcome.control = f"epoch_kept: {wrong} of {len(opened.clients)} pages are wrong"
+    assert wrong > 0
+
+
+async def went_back(
+    folder: Path, count: int, within_s: float, *unsafe: str
+) -> tuple[Room, list[int]]:
+    """Let people write, let the store forget some of it, and let them write on.
+
+    Answers the room, of which the forgotten is forgotten, and how often each page had started until then.
+    """
+    need_server()
+    if find_server() is None:
+        pytest.skip("a store of its own needs the server's binary")
+    with Single.start(folder / "redis") as store:
+        async with room(folder, store, count, QUICK, *unsafe) as (workers, opened, _):
+            # One worker knows what was lost; the other writes as if it had never been.
+            opened.ports = workers.ports[:1]
+            await opened.say(opened.clients, 3)
+            copy = await asyncio.to_thread(copy_of, store, folder / "copy")
+            await opened.say(opened.clients, 4)
+            await opened.read_all(READ_S)
+            starts = [client.page.starts for client in opened.clients]
+            # Half of the pages are away meanwhile, and find more messages than they had seen.
+            away = opened.clients[::2]
+            await asyncio.gather(*(client.leave() for client in away))
+            await asyncio.to_thread(go_back, store, copy)
+            opened.forget_after(3)
+            opened.ports = workers.ports[1:]
+            await opened.say(opened.clients, 6)
+            for client in away:
+                client.come()
+            await opened.all_open()
+            await opened.read_all(within_s)
+    return opened, starts
 
 
 def copy_of(store: Single, folder: Path) -> Path:

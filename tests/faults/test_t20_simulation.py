@@ -34,6 +34,7 @@ QUICK = {
 """A seed that was seen to notice each missing safety; another one nearby does when the engine has changed.
 
 `epoch_kept` is missed: as long as nobody is shown what may be lost, no client can tell the epochs apart.
+What a store does whose clients were shown it stands in `tests/stores/redis/test_redis_epochs.py`.
 """
 NEARBY = 60
 

@@ -1,7 +1,8 @@
 """A serving process with safeties off: the controls of the fault tests, out of reach of any configuration.
 
 `python -m tests.faults.unsafe_worker NAME[,NAME…] serve …`: the command line of `opportune`, after the
-patches of these names. Each must make its test fail, or the test proves nothing.
+patches of these names, some with a number as in `idle_after=75`. Each safety that is off must make its test
+fail, or the test proves nothing.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from engine import intake
+from engine import intake, openings
 from engine.clock import SystemClock
 from engine.outbox import sender
 from engine.outbox.attempts import Attempts
@@ -105,6 +106,13 @@ def _change_script(name: str, old: str, new: str) -> None:
                 setattr(module, attribute, unsafe)
     load = redis_replies.script
     redis_impl.script = lambda wanted: unsafe if wanted == name else load(wanted)
+
+
+def epoch_kept() -> None:
+    """Go on with the sequence of messages of a store that went back, as if clients could tell by nothing."""
+    for kind in stores():
+        _wrapped(kind, lambda commit: msgspec.structs.replace(commit, new_epoch=None))
+    _change_script("commit", "elseif lineage ~= (S[14] or '') then", "elseif false then")
 
 
 def no_seen() -> None:
@@ -255,6 +263,20 @@ def quick_sweep() -> None:
     jobs.SWEEP_EVERY_S = 2
 
 
+def idle_after(seconds: str) -> None:
+    """End a session after so many seconds without events: not unsafe, only quick."""
+    openings.SESSION_IDLE_MS = int(seconds) * 1_000
+
+
+def keep_causes() -> None:
+    """Tell causes and settle none: not unsafe, what was told can be counted."""
+
+    async def settle_causes(*_: object, **__: object) -> None:
+        """Forget nothing."""
+
+    RedisStore.settle_causes = settle_causes  # type: ignore[method-assign]  # it is counted then
+
+
 def quick_lease() -> None:
     """Send webhooks of a dead worker again after 3 s: not unsafe, only quick."""
     sender.LEASE_MS = 3_000
@@ -280,7 +302,7 @@ def no_tombstone() -> None:
     sqlite_custody.bury = lambda *_: None
 
 
-SAFETIES: dict[str, Callable[[], None]] = {
+SAFETIES: dict[str, Callable[..., None]] = {
     each.__name__: each
     for each in (
         tell_before_commit,
@@ -296,7 +318,10 @@ SAFETIES: dict[str, Callable[[], None]] = {
         quick_look,
         quick_lease,
         quick_sweep,
+        idle_after,
+        keep_causes,
         no_history,
+        epoch_kept,
         no_tombstone,
         count_alone,
         settle_before_sent,
@@ -309,5 +334,6 @@ SAFETIES: dict[str, Callable[[], None]] = {
 
 if __name__ == "__main__":
     for name in sys.argv.pop(1).split(","):
-        SAFETIES[name]()
+        safety, *number = name.split("=")
+        SAFETIES[safety](*number)
     sys.exit(main())

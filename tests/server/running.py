@@ -14,7 +14,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from engine.clock import Clock
 from engine.stores.base import Store
 from engine.testing.manual_clock import ManualClock
-from server.assembly import Assembled, assemble
+from server.assembly import Assembled, More, assemble
 from server.config import Config, load_config
 
 API_KEY = "dev_key_0123456789abcdef"
@@ -192,11 +192,14 @@ class ListeningServer:
 
 @asynccontextmanager
 async def listening(
-    config: Config, clock: Clock | None = None, store: Store | None = None
+    config: Config,
+    clock: Clock | None = None,
+    store: Store | None = None,
+    more: More | None = None,
 ) -> AsyncIterator[ListeningServer]:
     """Run a server with uvicorn, set as `opportune serve` sets it."""
     manual = clock if isinstance(clock, ManualClock) else ManualClock()
-    parts = await assemble(config, clock=clock or manual, store=store)
+    parts = await assemble(config, clock=clock or manual, store=store, more=more)
     settings = uvicorn.Config(
         parts.app,
         host="127.0.0.1",

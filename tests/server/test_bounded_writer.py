@@ -14,6 +14,7 @@ from server.sockets import connection
 from server.sockets.bounded_writer import (
     ABORT,
     CALL,
+    IS_FREE,
     QUEUED_BYTES_MAX,
     QUEUED_FRAMES_MAX,
     BoundedWriter,
@@ -57,6 +58,17 @@ async def test_frames_are_sent_in_order() -> None:
     wire.reads.set()
     await asyncio.gather(*tasks)
     assert [message["text"] for message in wire.sent] == ["0", "1", "2", "3", "4"]
+
+
+async def test_a_connection_that_is_free_takes_a_frame_without_a_timer() -> None:
+    wire, free = Wire(), [True]
+    writer = BoundedWriter({"extensions": {ABORT: {IS_FREE: lambda: free[0]}}}, wire.send)
+    await writer.write(b"one", 0.0)
+    free[0] = False
+    wire.reads.clear()
+    with pytest.raises(TooSlow):
+        await writer.write(b"two", 0.0)
+    assert [message["text"] for message in wire.sent] == ["one"]
 
 
 async def test_more_frames_than_may_wait_are_too_many() -> None:

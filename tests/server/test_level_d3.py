@@ -8,6 +8,7 @@ import pytest
 from engine.errors import StoreRefused
 from engine.events import Event
 from engine.runtime_types import ClientContext
+from engine.stores.base import SessionRef
 from server.assembly import Assembled, assemble
 from server.config import Config
 from tests.faults.server import Single
@@ -81,3 +82,36 @@ async def test_another_level_needs_no_file(
     assert made.store.durability == "D2"
     await made.runtime.stop()
     assert not list(tmp_path.glob("data/accepted*"))  # noqa: ASYNC240
+
+
+async def test_an_erasure_is_kept_and_done_again_without_being_told_again(
+    parts: Assembled, tmp_path: Path, synced: Single
+) -> None:
+    async def visit() -> SessionRef:
+        ref = await parts.runtime.resolve("ws_dev", "site_dev", "browser-1", "vis_canary")
+        event = Event("an id", "view", parts.clock.now_ms(), url="https://shop.example/a-canary")
+        await parts.runtime.track(ref, "site_dev", [event], ClientContext())
+        return ref
+
+    async def kept() -> list[str]:
+        return [each.kind async for each in parts.store.export("ws_dev", "vis_canary")]
+
+    custody = parts.app.services.custody
+    await visit()
+    assert await custody.erase("ws_dev", "vis_canary") is not None
+    assert await kept() == []
+    resending = parts.runtime._resending
+    assert resending is not None
+    (erasure,) = [each for _, each in await resending._log.read(0) if each.erased]
+    assert erasure.ref == SessionRef("ws_dev", "vis_canary", "")
+    told = [await parts.store.take_causes(partition) for partition in range(4)]
+    for node in synced.primaries():
+        for key in node.ask("KEYS", "op:{*}:del"):
+            node.ask("DEL", key)
+    await visit()
+    assert await kept() != []
+    await resending._erase([erasure])
+    assert await kept() == []
+    assert [await parts.store.take_causes(partition) for partition in range(4)] == told
+    await visit()
+    assert await kept() == []

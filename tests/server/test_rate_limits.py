@@ -185,6 +185,22 @@ async def test_a_silent_store_stops_nobody_but_the_login(*, is_down: bool) -> No
         await limits.login("198.51.100.1")
 
 
+async def test_a_window_that_the_store_called_full_stays_so_while_it_is_silent() -> None:
+    clock = ManualClock()
+    store = SilentStore(clock.now_ms, Retention())
+    store.waits_s = 0.0
+    limits = limiter(clock, store=store)
+    for _ in range(3):
+        await limits.chat_budget(ACME, "chat_1", "198.51.100.1")
+    store.is_down = True
+    for _ in range(2):
+        with pytest.raises(Refused):
+            await limits.chat_budget(ACME, "chat_1", "198.51.100.1")
+    await limits.chat_budget(ACME, "chat_2", "198.51.100.1")
+    clock.advance(60_000)
+    await limits.chat_budget(ACME, "chat_1", "198.51.100.1")
+
+
 async def test_a_slow_store_is_not_waited_for_at_a_login() -> None:
     clock = ManualClock()
     limits = limiter(clock, store=SilentStore(clock.now_ms, Retention()))

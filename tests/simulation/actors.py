@@ -185,17 +185,16 @@ class Actors:
     def _erase(self, tab: Tab, random: Random) -> None:
         visitor = tab.visitor
         everybody = [v for v in self._world.visitors if set(v.ids) & set(visitor.ids)]
-        if any(one.is_merging for one in everybody):
-            # Who is erased while a merge is under way stays named in the other's profile.
-            return
+        # While a merge is under way nobody knows whether it comes before or after.
+        is_person = not any(one.is_merging for one in everybody)
         for one in everybody:
             one.erased_s = self._world.loop.time()
             self._world.ledger.release(one)
 
         def erased(at_ms: object) -> None:
             if at_ms is not None:
-                for one in everybody:
-                    self._world.ledger.erase(one)
+                ids = {name for one in everybody for name in one.ids}
+                self._world.ledger.erase(visitor, ids if is_person else {visitor.id})
 
         self._world.ask_until(
             random, lambda worker: worker.custody.erase("w", visitor.id), erased, ATTEMPTS_MAX

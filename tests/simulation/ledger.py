@@ -1,5 +1,7 @@
 """What was promised to anybody: answers given, causes told, erasures confirmed."""
 
+from collections.abc import Iterable
+
 from tests.simulation.breaches import Broken, hold
 from tests.simulation.copies import Copy
 from tests.simulation.visitors import Visitor
@@ -33,6 +35,6 @@ class Ledger:
         """Note that an erasure began: nothing that was promised before is owed any more."""
         self.events = {name: one for name, one in self.events.items() if one is not visitor}
 
-    def erase(self, visitor: Visitor) -> None:
-        """Note an erasure that was confirmed."""
-        self.erased.update(dict.fromkeys(visitor.ids, visitor))
+    def erase(self, visitor: Visitor, ids: Iterable[str]) -> None:
+        """Note an erasure that was confirmed, of these ids at least."""
+        self.erased.update(dict.fromkeys(ids, visitor))

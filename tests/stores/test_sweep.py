@@ -38,6 +38,8 @@ async def test_an_ended_session_goes_after_an_hour_and_its_journal_stays(
     assert (await store.load(OTHER)).version == 1
     shown = {ref: len(entries) async for ref, entries in store.scan("ws_a", 0, clock.now_ms)}
     assert shown == {REF: 2, OTHER: 1}
+    assert [entry.number for entry in await store.journal(REF)] == [1, 2]
+    assert [entry.number for entry in await store.journal(REF, after=1)] == [2]
 
 
 async def test_a_swept_session_may_begin_again(store: Store, clock: SteppedClock) -> None:
@@ -48,6 +50,7 @@ async def test_a_swept_session_may_begin_again(store: Store, clock: SteppedClock
     assert isinstance(await store.commit(again), Committed)
     found = await store.load(REF)
     assert (found.version, found.granted, found.offset) == (1, 1, 1)
+    assert [entry.number for entry in await store.journal(REF)] == [1]
 
 
 async def test_an_ended_session_that_went_on_or_waits_stays(

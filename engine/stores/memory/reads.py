@@ -52,7 +52,7 @@ class MemoryReads(MemoryPart):
     ) -> list[Entry]:
         """See `Store.journal`."""
         self._check_open()
-        record = self._tables.session(ref)
+        record = self._tables.session(ref) or self._tables.swept_session(ref)
         entries: list[Entry] = []
         for entry in self._tables.journal.chain(NO_RECORD if record is None else record.newest):
             if entry.number <= after:

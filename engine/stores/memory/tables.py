@@ -79,6 +79,15 @@ class Tables:
         of_one = self.sessions.get(ref.workspace)
         return None if of_one is None else of_one.get(ref.session)
 
+    def swept_session(self, ref: SessionRef) -> Record | None:
+        """Find a session that was swept and still has a journal; looks at all of them."""
+        if ref.session not in self.swept.get(ref.workspace, {}):
+            return None
+        place, free = (ref.workspace, ref.session), set(self.free_slots)
+        named = (one for one in self.records if (one.workspace, one.session) == place)
+        found = (one for one in named if one.state is None and one.slot not in free)
+        return max(found, key=lambda one: one.newest, default=None)
+
     def add_session(self, ref: SessionRef) -> Record:
         """Make a session's record."""
         if self.free_slots:

@@ -119,9 +119,11 @@ def commit_answer(reply: Reply) -> CommitAnswer:
     code, *rest = reply
     match code:
         case 1:
-            return Committed(*_numbers(rest))
+            version, profile_version, first, last, is_resync = _numbers(rest)
+            return Committed(version, profile_version, first, last, bool(is_resync))
         case 2:
-            return Duplicate(*_numbers(rest))
+            version, profile_version, first, last, is_resync = _numbers(rest)
+            return Duplicate(version, profile_version, first, last, bool(is_resync))
         case 3:
             return Erased()
         case 4:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import cast
 
 from engine.stores.base import DecisionFound, Delivery, Kept, SessionRef
+from engine.stores.redis.archived import RedisArchived
 from engine.stores.redis.deliveries import unpack_delivery, unpack_row
 from engine.stores.redis.kept import RedisKept
 from engine.stores.redis.keys import unpack_ref
@@ -14,7 +15,7 @@ from engine.stores.redis.replies import script
 _SHOW = script("session_show_1")
 
 
-class RedisExport(RedisKept):
+class RedisExport(RedisArchived, RedisKept):
     """The part of `Store` that shows what it knows of a visitor."""
 
     async def export(self, workspace: str, visitor: str) -> AsyncIterator[Kept]:
@@ -57,7 +58,7 @@ class RedisExport(RedisKept):
         found = await self._client.run(home, _SHOW, keys, (), durable=False)
         state, *lists = cast("tuple[bytes | None, list[bytes], list[bytes], list[bytes]]", found)
         messages, journal, names = lists
-        entries = [unpack_entry(raw) for raw in journal]
+        entries = [unpack_entry(raw) for raw in journal] or await self._archived_journal(ref)
         newest_ms = entries[-1].at_ms if entries else 0
         kept = [Kept("session", name, name, newest_ms, state or b"")]
         kept += [Kept("entry", name, str(one.number), one.at_ms, one.body) for one in entries]

@@ -5,6 +5,7 @@ from itertools import count
 
 from engine.errors import StoreUnavailable
 from engine.ids import system_random_bytes
+from engine.stores.archive import Archive
 from engine.stores.base import Retention
 from engine.stores.redis.client import RedisClient
 from engine.stores.redis.fan_out import FanOut
@@ -28,6 +29,7 @@ class RedisPart:
     _fan_out: FanOut
     _clock: Callable[[], int] | None
     _retention: Retention
+    _archive: Archive | None
     _hints: RedisHints
     _work_told: bytes
     _closed: bool

@@ -6,8 +6,8 @@ from typing import cast
 
 from engine.limits import JOURNAL_ROWS_MAX, SESSIONS_ROWS_MAX
 from engine.stores.records import Entry, SessionRef
+from engine.stores.redis.archived import RedisArchived
 from engine.stores.redis.merge import Row, merged
-from engine.stores.redis.part import RedisPart
 from engine.stores.redis.records import newest_run, unpack_entry, unpack_listed
 
 # Sessions whose newest entries are looked at together, and entries of one session read at once.
@@ -15,7 +15,7 @@ _SESSIONS_AT_ONCE = 64
 _ENTRIES_AT_ONCE = 256
 
 
-class RedisReads(RedisPart):
+class RedisReads(RedisArchived):
     """The part of `Store` that lists sessions and reads journals."""
 
     async def list_sessions(
@@ -49,6 +49,9 @@ class RedisReads(RedisPart):
         slack = 0
         while True:
             kept, last = await self._extent(partition, key)
+            if not last:
+                archived = await self._archived_journal(ref)
+                return [entry for entry in archived if entry.number > after][:limit]
             # An older run of a session that began again may stand before the newest, which counts from 1.
             first = max(after, last - kept, 0) + 1
             if first > last:
@@ -66,9 +69,12 @@ class RedisReads(RedisPart):
     async def scan(
         self, workspace: str, since_ms: int, until_ms: int
     ) -> AsyncIterator[tuple[SessionRef, list[Entry]]]:
-        """See `Store.scan`."""
+        """See `Store.scan`; the sessions of an archive come first."""
         self._check_open()
         until_ms = min(until_ms, self._now_ms() + 1)
+        began_ms = self._client.now_ms()
+        async for shown in self._archived_between(workspace, (since_ms, until_ms), began_ms):
+            yield shown
 
         async def fetch(partition: int, last: Row | None, count: int) -> list[Row]:
             bottom = b"-" if last is None else b"(" + last.member
@@ -79,10 +85,10 @@ class RedisReads(RedisPart):
         async for row in merged(range(self.partitions), fetch, first_len=first_len, is_down=False):
             waiting.append(unpack_listed(workspace, row.member))
             if len(waiting) == _SESSIONS_AT_ONCE:
-                async for shown in self._entries_between(waiting, since_ms, until_ms):
+                async for shown in self._here(waiting, since_ms, until_ms, began_ms):
                     yield shown
                 waiting = []
-        async for shown in self._entries_between(waiting, since_ms, until_ms):
+        async for shown in self._here(waiting, since_ms, until_ms, began_ms):
             yield shown
 
     async def _extent(self, partition: int, key: str) -> tuple[int, int]:
@@ -94,6 +100,15 @@ class RedisReads(RedisPart):
         if newest is None:
             return 0, 0
         return cast("int", length), unpack_entry(cast("bytes", newest)).number
+
+    async def _here(
+        self, refs: Sequence[SessionRef], since_ms: int, until_ms: int, began_ms: int
+    ) -> AsyncIterator[tuple[SessionRef, list[Entry]]]:
+        """Yield what the archive did not have when the reading began."""
+        left = await self._have_left(refs, began_ms)
+        here = [ref for ref, has_left in zip(refs, left, strict=True) if not has_left]
+        async for shown in self._entries_between(here, since_ms, until_ms):
+            yield shown
 
     async def _entries_between(
         self, refs: Sequence[SessionRef], since_ms: int, until_ms: int

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 from engine.ids import system_random_bytes
+from engine.stores.archive import Archive
 from engine.stores.records import Durability, Health, Retention
 from engine.stores.redis.checks import Finding
 from engine.stores.redis.client import RedisClient, Standing
@@ -14,6 +15,7 @@ from engine.stores.redis.documents import RedisDocuments
 from engine.stores.redis.export import RedisExport
 from engine.stores.redis.fan_out import FanOut
 from engine.stores.redis.feed import RedisFeed
+from engine.stores.redis.forecast import RedisForecast
 from engine.stores.redis.guards import RedisGuards
 from engine.stores.redis.hints import WORK, RedisHints
 from engine.stores.redis.names import RedisNames
@@ -51,13 +53,18 @@ class RedisStore(
     RedisExport,
     RedisFeed,
     RedisGuards,
+    RedisForecast,
 ):
     """The contract of `Store` over the keys of STORES.md 7.1; D2 waits for the replicas, D1 does not."""
 
     is_shared = True
 
     def __init__(
-        self, client: RedisClient, clock: Callable[[], int] | None, retention: Retention
+        self,
+        client: RedisClient,
+        clock: Callable[[], int] | None,
+        retention: Retention,
+        archive: Archive | None = None,
     ) -> None:
         """Use an open client; use `RedisStore.open`."""
         self.durability: Durability = client.durability
@@ -66,10 +73,12 @@ class RedisStore(
         self._fan_out = FanOut(client)
         self._clock = None if clock is None else _Steady(clock)
         self._retention = retention
+        self._archive = archive
         self._closed = False
         # As last counted, while all primaries answered.
         self._wakeups = 0
         self._next_ms = {}
+        self._gone_workers = frozenset()
         self._feeds_watched = {}
         # What this object says of its own work is known here already.
         self._work_told = WORK + system_random_bytes(8).hex().encode()
@@ -85,11 +94,12 @@ class RedisStore(
         durability: Literal["D1", "D2", "D3"] = "D2",
         retention: Retention = Retention(),  # noqa: B008 - a frozen value
         partitions: int | None = None,
+        archive: Archive | None = None,
     ) -> Self:
         """Connect to the deployment and check that sessions can be kept in it.
 
         `clock` None, as in production: the time is the servers'. `partitions` None: as they are kept, 256
-        in a new deployment.
+        in a new deployment. What ended goes to `archive`, and is read there.
 
         Raises:
             StoreRefused: it cannot be reached, or its settings have to be changed first.
@@ -98,7 +108,7 @@ class RedisStore(
         client = await RedisClient.open(
             url, partitions=partitions, durability=durability, scripts=scripts
         )
-        return cls(client, clock, retention)
+        return cls(client, clock, retention, archive)
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -9,18 +9,16 @@ import msgspec
 from engine.limits import BOOKINGS_KEPT_MS, DELIVERIES_KEPT_MS, ERASED_KEPT_MS, ERASED_LATELY_MS
 from engine.stores.base import Swept
 from engine.stores.days import utc_day
-from engine.stores.redis.erase import RedisErase
-from engine.stores.redis.keys import pack_ref, unpack_ref
+from engine.stores.redis.archiving import RedisArchiving
+from engine.stores.redis.keys import unpack_ref
 from engine.stores.redis.part import SLICE
 from engine.stores.redis.profiles import counted_from
-from engine.stores.redis.records import pack_listed, unpack_decision
+from engine.stores.redis.records import unpack_decision
 from engine.stores.redis.replies import script
 
 _LOOK = script("sweep_look_1")
 _FLOOR = script("sweep_days_1")
-_SESSION = script("sweep_session_1")
 _JOURNAL = script("sweep_journal_1")
-_NAMES = script("sweep_names_1")
 _PROFILE = script("sweep_profile_1")
 _DECISIONS = script("decisions_old_1")
 _LOG = script("sweep_log_1")
@@ -50,7 +48,7 @@ class _Removed(msgspec.Struct):
         self.more = self.more or other.more
 
 
-class RedisSweep(RedisErase):
+class RedisSweep(RedisArchiving):
     """The part of `Store` that lets go what is over."""
 
     _swept_to: int = 0
@@ -99,7 +97,8 @@ class RedisSweep(RedisErase):
         """Remove a slice of each kind in a partition."""
         kept = self._retention
         kinds: tuple[tuple[str, int, Count], ...] = (
-            ("en", now_ms - kept.ended_ms, self._sweep_session),
+            # With an archive, sessions go when it has them.
+            ("en", now_ms - kept.ended_ms if self._archive is None else -1, self._sweep_session),
             ("jx", now_ms - kept.events_ms, self._sweep_journal),
             ("ux", now_ms - kept.profiles_ms, self._sweep_profile),
             ("da", now_ms - kept.decisions_ms, self._sweep_decisions),
@@ -111,6 +110,8 @@ class RedisSweep(RedisErase):
         found = await self._client.run(place, _LOOK, keys, (now_ms, SLICE, *ends), durable=False)
         tombstones, *old = cast("tuple[int, list[bytes]]", found)
         removed = _Removed(others=tombstones)
+        if self._archive is not None:
+            removed.sessions, removed.more = await self._archive_ended(place, now_ms)
         for members, (_, end_ms, sweep) in zip(old, kinds, strict=True):
             for member in members:
                 removed.add(await sweep(place, member, end_ms))
@@ -118,16 +119,7 @@ class RedisSweep(RedisErase):
         return removed
 
     async def _sweep_session(self, place: int, member: bytes, end_ms: int) -> _Removed:
-        ref = unpack_ref(member)
-        keys = [self._keys.of_session(kind, ref) for kind in ("s", "m", "j", "n")]
-        keys.append(self._keys.aged("en", place))
-        done = await self._client.run(
-            place, _SESSION, keys, (member, end_ms, ref.session), durable=False
-        )
-        if done:
-            await self._drop_names(ref, [ref.session.encode()])
-        if done == 2:
-            await self._sweep_names(place, member)
+        done = await self._let_session_go(place, unpack_ref(member), end_ms)
         return _Removed(sessions=1 if done else 0)
 
     async def _sweep_journal(self, place: int, member: bytes, end_ms: int) -> _Removed:
@@ -139,18 +131,6 @@ class RedisSweep(RedisErase):
         if is_over:
             await self._sweep_names(place, member)
         return _Removed(entries=entries, more=entries == SLICE)
-
-    async def _sweep_names(self, place: int, member: bytes) -> None:
-        """Forget a session of which only names and its place in lists are left."""
-        ref, keys = unpack_ref(member), self._keys
-        named = (
-            *(keys.of_session(kind, ref) for kind in ("s", "j", "n")),
-            keys.of_visitor("v", ref.workspace, ref.visitor),
-            keys.of_workspace(place, "ix", ref.workspace),
-            *(keys.aged("jx", place), keys.aged("en", place)),
-        )
-        names = await self._client.run(place, _NAMES, named, (pack_ref(ref), pack_listed(ref)))
-        await self._drop_names(ref, cast("list[bytes]", names))
 
     async def _sweep_profile(self, place: int, member: bytes, end_ms: int) -> _Removed:
         keys = (self._keys.of(place, "u", member.decode()), self._keys.aged("ux", place))

@@ -1,6 +1,8 @@
 """Which workers live, which of them look after partitions, and what they say, in Redis."""
 
-from engine.errors import LimitExceeded
+from contextlib import suppress
+
+from engine.errors import LimitExceeded, StoreUnavailable
 from engine.limits import ABOUT_BYTES_MAX, WORKERS_GONE_MAX
 from engine.stores.redis.part import RedisPart
 from engine.stores.redis.replies import Reply, script
@@ -16,6 +18,9 @@ _HOME = 0
 
 class RedisWorkers(RedisPart):
     """The part of `Store` that workers know each other by."""
+
+    # As last heard.
+    _gone_workers: frozenset[str]
 
     async def heartbeat(self, worker: str, lease_ms: int, *, owns: bool = True) -> frozenset[str]:
         """See `Store.heartbeat`."""
@@ -42,10 +47,17 @@ class RedisWorkers(RedisPart):
         await self._client.run(_HOME, _LEAVE, self._lists(), args, durable=False)
 
     async def gone_workers(self) -> frozenset[str]:
-        """Name the workers that have left or ceased to live; one never heard of is not among them."""
+        """Name the workers that have left or ceased to live; one never heard of is not among them.
+
+        While the server that knows does not answer, they are those named last: a socket of one that died
+        since is counted until then.
+        """
         living, _, gone, _ = self._lists()
         args = (self._time(),)
-        return _names(await self._client.run(_HOME, _GONE, (living, gone), args, durable=False))
+        with suppress(StoreUnavailable):
+            told = await self._client.run(_HOME, _GONE, (living, gone), args, durable=False)
+            self._gone_workers = _names(told)
+        return self._gone_workers
 
     def _lists(self) -> tuple[str, str, str, str]:
         """Return the keys of who lives, of who looks after partitions, of who is gone, and of what they say."""

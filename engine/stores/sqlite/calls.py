@@ -100,6 +100,14 @@ class SqliteCalls:
         self._submit(Operation("write", future, None, call))
         return cast("T", await future)
 
+    async def _for_long(self, call: Callable[[Writer], T]) -> T:
+        """Wait for something of the thread however long it takes; what comes meanwhile waits, or is refused."""
+        self._check_open()
+        future: asyncio.Future[object] = self._loop.create_future()
+        self._queued += 1
+        self._writer.put(Operation("read", future, None, call))
+        return cast("T", await future)
+
     def _submit(self, operation: Operation) -> None:
         self._check_open()
         if self._queued >= STORE_QUEUE_LEN_MAX:

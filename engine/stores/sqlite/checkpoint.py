@@ -1,6 +1,7 @@
 """Checkpoints of the SQLite file: tips of sessions, the write-ahead log, and what a start recovers."""
 
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -116,25 +117,38 @@ class Checkpoints:
         self._oldest_ms = None
 
     def _write_slice(self) -> None:
-        slots: list[int] = []
-        while self._blocks and len(slots) < _TIPS_A_SLICE:
-            slots += self._blocks.pop()
+        taken: list[list[int]] = []
+        while self._blocks and sum(map(len, taken)) < _TIPS_A_SLICE:
+            taken.append(self._blocks.pop())
         heads = self._heads
         tips = [
             _tip(heads.nums[slot], heads.rows[slot], heads.heads[slot])
-            for slot in slots
+            for block in taken
+            for slot in block
             if heads.heads[slot]
         ]
         tips.sort(key=lambda tip: tip[3])
-        self._db.execute("BEGIN IMMEDIATE")
-        self._db.executemany(_TIP_SQL, tips)
-        if not self._blocks:
-            sql = "UPDATE meta SET value = ? WHERE key = 'checkpoint'"
-            self._db.execute(sql, (self._row_of_round,))
-        self._db.execute("COMMIT")
+        try:
+            self._note(tips)
+        except sqlite3.Error:
+            self._blocks += reversed(taken)
+            raise
         self._wal_bytes += 300 * len(tips) + 16_384
         if not self._blocks:
             self.row = self._row_of_round
+
+    def _note(self, tips: list[tuple[int, int | None, int | None, int]]) -> None:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            self._db.executemany(_TIP_SQL, tips)
+            if not self._blocks:
+                sql = "UPDATE meta SET value = ? WHERE key = 'checkpoint'"
+                self._db.execute(sql, (self._row_of_round,))
+            self._db.execute("COMMIT")
+        except sqlite3.Error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
 
 
 def _tip(num: int, row: int, head: bytes) -> tuple[int, int | None, int | None, int]:

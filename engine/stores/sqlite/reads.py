@@ -113,10 +113,11 @@ def journal(commits: Commits, ref: SessionRef, after: int, limit: int) -> list[E
     """See `Store.journal`."""
     slot = commits.find(ref.workspace, ref.session)
     if slot is None:
-        return []
-    newest = decode_head(commits.heads.heads[slot]).version
+        row, newest = _swept_tip(commits.db, ref)
+    else:
+        row, newest = commits.heads.rows[slot], decode_head(commits.heads.heads[slot]).version
     # The chain is walked by its links alone; bodies are read only for the entries asked for.
-    chain = commits.db.execute(_CHAIN, (commits.heads.rows[slot], newest - after)).fetchall()
+    chain = commits.db.execute(_CHAIN, (row, newest - after)).fetchall()
     wanted = [(newest - hop, row) for hop, row in reversed(chain)]
     return [
         _entry(commits.db, number, row) for number, row in wanted[: min(limit, JOURNAL_ROWS_MAX)]
@@ -188,6 +189,16 @@ def decisions_before(
 def _entry(db: Db, number: int, row: int) -> Entry:
     at_ms, body = db.execute("SELECT at, entry FROM journal WHERE id = ?", (row,)).fetchone()
     return Entry(number, at_ms, body)
+
+
+def _swept_tip(db: Db, ref: SessionRef) -> tuple[int, int]:
+    """Find the newest journal row and its number of a session that was swept; (0, 0) when there is none."""
+    sql = (
+        "SELECT journal.id, head FROM session JOIN journal ON journal.id = tip "
+        "WHERE ws = ? AND session.id = ? AND swept = 1"
+    )
+    found = db.execute(sql, (ref.workspace, ref.session)).fetchone()
+    return (0, 0) if found is None else (found[0], decode_head(found[1]).version)
 
 
 def _first_row_at(db: Db, at_ms: int) -> int:

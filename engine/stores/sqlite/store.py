@@ -30,7 +30,7 @@ from engine.stores.base import (
     Swept,
 )
 from engine.stores.head import check_sizes
-from engine.stores.sqlite import custody, reads, tables
+from engine.stores.sqlite import custody, reads, tables, whole
 from engine.stores.sqlite.sweep import clear_files, sweep
 from engine.stores.sqlite.workspace import SqliteWorkspace
 from engine.stores.sqlite.writer import Operation
@@ -220,6 +220,14 @@ class SqliteStore(SqliteWorkspace):
         )
         await self._read(clear_files)
         return swept
+
+    async def back_up(self, path: Path) -> int:
+        """See `WholeFile.back_up`."""
+        return await self._for_long(lambda writer: whole.back_up(writer, path))
+
+    async def rewrite(self) -> None:
+        """See `WholeFile.rewrite`."""
+        await self._for_long(whole.rewrite)
 
     async def health(self) -> Health:
         """See `Store.health`."""

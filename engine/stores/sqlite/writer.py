@@ -209,7 +209,9 @@ class Writer:
                 is_idle=self._operations.empty(),
             )
         except Exception as error:  # noqa: BLE001 - the thread must live on to say what is wrong
-            self._lose(error)
+            # On a full disk the file is as it was: it is read on, and what was due is due again.
+            if not _is_full(error):
+                self._lose(error)
 
     def _lose(self, error: Exception) -> None:
         """Stop trusting the connection: what it wrote last may or may not be there."""
@@ -244,6 +246,10 @@ class Writer:
         except RuntimeError:
             # The loop is closed: nobody waits for these answers any more.
             return
+
+
+def _is_full(error: Exception) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
 
 
 def _is_lost(error: sqlite3.Error) -> bool:

@@ -197,8 +197,8 @@ def test_other_tabs_hear_what_became_of_a_message() -> None:
         pulled = await shop.runtime.pull(ref, None, 0)
         told = [n.data for n in pulled.items if isinstance(n, Notice)]
         assert [(data["status"], data["outcome"]) for data in told] == [
-            ("delivered", None),
-            ("delivered", "dismissed"),
+            ("displayed", None),
+            ("displayed", "dismissed"),
         ]
         assert [i.offset for i in pulled.items] == [1, 2, 3]
         assert [body.state for body in ear.of(MessageMoved)] == ["sent", "displayed", "dismissed"]

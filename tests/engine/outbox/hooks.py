@@ -63,7 +63,7 @@ class Sending:
         end_ms = self.clock.now_ms() + ms
         while True:
             pause_ms = await self.sender.send_due()
-            if pause_ms is None or self.clock.now_ms() + pause_ms > end_ms:
+            if pause_ms is None or self.clock.now_ms() + max(1, pause_ms) > end_ms:
                 break
             self.clock.advance(max(1, pause_ms))
         self.clock.set(end_ms)

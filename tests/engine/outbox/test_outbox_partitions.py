@@ -124,6 +124,41 @@ async def test_what_is_heard_live_does_not_overtake_what_another_worker_kept(
     assert told.heard == ["evt_1", "evt_2"]
 
 
+async def test_what_follows_what_was_heard_here_is_told_without_a_read(
+    view: SharedView, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = Told(view)
+    told.box.change(MINE, NONE)
+    told.box.start()
+    await asyncio.sleep(0.01)
+    await keep(view, [cause("evt_1")])
+    told.box.hear(cause("evt_1"))
+    await until(lambda: told.heard == ["evt_1"])
+
+    async def never(*_: object, **__: object) -> list[StoredCause]:
+        raise AssertionError("nothing has to be read")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(view, "take_causes", never)
+        told.box.hear(cause("evt_2"), follows=True)
+        await until(lambda: told.heard == ["evt_1", "evt_2"])
+    await told.box.stop()
+
+
+async def test_what_follows_is_told_behind_what_has_to_be_read_before_it(
+    shared: SharedMemory, view: SharedView
+) -> None:
+    told, other = Told(view), shared.view()
+    told.box.change(MINE, NONE)
+    await told.box.drain()
+    await keep(other, [cause("evt_1")])
+    await keep(view, [cause("evt_2"), cause("evt_3")])
+    told.box.hear(cause("evt_2"))
+    told.box.hear(cause("evt_3"), follows=True)
+    await told.box.drain()
+    assert told.heard == ["evt_1", "evt_2", "evt_3"]
+
+
 async def test_a_cause_kept_with_a_document_is_heard_in_the_partition_it_lies_in() -> None:
     view = SharedMemory(ManualClock().now_ms, partitions=8).view()
     told = Told(view)

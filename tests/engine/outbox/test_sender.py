@@ -22,6 +22,7 @@ from tests.engine.outbox.causes import AT_MS, cause
 from tests.engine.outbox.hooks import SCHEDULE, SIGNING, TERMS, endpoint, sending
 from tests.faults.receiver import Received, Scripted, receiving
 from tests.faults.server import Single
+from tests.faults.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -341,6 +342,21 @@ async def test_more_deliveries_than_are_in_hand_at_once_are_all_sent(
                     await asyncio.sleep(0.001)
     assert most <= 5
     assert len({one.id for one in receiver.received}) == 23
+
+
+async def test_what_waits_again_is_sent_when_it_is_due_though_nothing_else_happens(
+    store: Store, clock: ManualClock
+) -> None:
+    terms = type(TERMS)(timeout_ms=2_000, schedule=(50,), disable_after_ms=DAY_MS)
+    with receiving(lambda came: Scripted(500 if came.attempt == 1 else 200)) as receiver:
+        async with sending(store, clock, endpoint("whk_1", receiver.url()), terms=terms) as parts:
+            await parts.happen("evt_1")
+            parts.sender.start()
+            await receiver.wait_for(1)
+            await until(lambda: parts.sender.in_hand == 0, 5.0)
+            clock.advance(100)
+            await receiver.wait_for(2)
+    assert [one.attempt for one in receiver.received] == [1, 2]
 
 
 async def test_idle_endpoints_are_forgotten(

@@ -13,8 +13,8 @@
 --       are kept), names, decisions (id, instant, record), causes (id, record), days (lifetime in ms, how many,
 --       then name and number of each).
 -- Returns a flat array by its first element: 1 done and 2 repeated {version, profile version, first offset,
---       offset}, 3 erased, 4 conflict and 7 capped {HMGET of s, HMGET of u}, 5 seen {ids}, 6 gone,
---       8 the engagement epoch fell, 9 too many causes wait.
+--       offset, 1 when this op names another sequence of messages}, 3 erased, 4 conflict and 7 capped {HMGET of
+--       s, HMGET of u}, 5 seen {ids}, 6 gone, 8 the engagement epoch fell, 9 too many causes wait.
 local now
 if ARGV[1] == '' then
   local time = redis.call('TIME')
@@ -23,10 +23,11 @@ else
   now = tonumber(ARGV[1])
 end
 
-local S = redis.call('HMGET', KEYS[1], 'v', 'op', 'pv', 'fo', 'mo', 'e', 'en', 'pm', 'gr', 'cl', 'du', 'at', 'cn')
+local S = redis.call(
+  'HMGET', KEYS[1], 'v', 'op', 'pv', 'fo', 'mo', 'e', 'en', 'pm', 'gr', 'cl', 'du', 'at', 'cn', 'ln')
 local version = tonumber(S[1] or '0')
 if S[2] == ARGV[2] then
-  return {2, S[1], S[3], S[4], S[5]}
+  return {2, S[1], S[3], S[4], S[5], ARGV[15] == '' and S[6] == ARGV[2] and 1 or 0}
 end
 
 local tombstone = redis.call('ZSCORE', KEYS[9], ARGV[18])
@@ -125,11 +126,18 @@ if ARGV[6] == '1' then
   key = key + 1
 end
 
-local epoch = S[6] or ''
+-- A server of another lineage than the one that named the sequence may lack its newest messages, and would give
+-- their offsets again.
+local epoch, lineage = S[6] or '', S[14] or ''
+if version == 0 or message_len > 0 or ARGV[15] ~= '' then
+  lineage = string.match(redis.call('INFO', 'replication'), 'master_replid:(%x%x%x%x%x%x%x%x)') or ''
+end
 if ARGV[15] ~= '' then
   epoch = ARGV[15]
 elseif epoch == '' then
   epoch = string.format('%.0f', now)
+elseif lineage ~= (S[14] or '') then
+  epoch = ARGV[2]
 end
 if message_len > 0 then
   first = offset + 1
@@ -157,12 +165,15 @@ if ARGV[14] == '1' then
 end
 redis.call(
   'HSET', KEYS[1], 'v', made, 'op', ARGV[2], 'st', ARGV[5], 'pv', profile_version, 'fo', first, 'mo', last, 'e', epoch,
-  'en', engagement, 'pm', granted + spend, 'gr', tonumber(S[9] or '0') + spend, 'cl', closed, 'du', wake, 'at', now)
+  'ln', lineage, 'en', engagement, 'pm', granted + spend, 'gr', tonumber(S[9] or '0') + spend, 'cl', closed,
+  'du', wake, 'at', now)
 if redis.call('RPUSH', KEYS[3], struct.pack('>I4I8', made, now) .. ARGV[16]) == 1 then
   redis.call('ZADD', KEYS[8], now, ARGV[17])
 end
 if version == 0 then
   redis.call('PERSIST', KEYS[1])
+  -- A journal that the archive has would take this session's entries with it.
+  redis.call('PERSIST', KEYS[3])
   redis.call('HSET', KEYS[4], '', ARGV[17])
   redis.call('ZADD', KEYS[key], now, ARGV[17])
   redis.call('ZADD', KEYS[key + 1], 0, ARGV[19])
@@ -224,4 +235,4 @@ if message_len > 0 and S[13] and S[13] ~= '' then
     end
   end
 end
-return {1, made, profile_version, first, last}
+return {1, made, profile_version, first, last, ARGV[15] == '' and epoch == ARGV[2] and 1 or 0}
