@@ -72,7 +72,9 @@ def _remember(session: Session, event: Event) -> None:
     if session.base_ms < 0:
         session.base = session.middle = _encoder.encode(session.state)
         session.base_ms = session.middle_ms = session.state.start_ms
-    elif event.at_ms - session.middle_ms >= LATE_MS_MAX:
+    # The very first event may come this long after the start: a later one of its instant must not
+    # find a middle that holds it already.
+    if event.at_ms - session.middle_ms >= LATE_MS_MAX:
         session.base, session.base_ms = session.middle, session.middle_ms
         session.middle, session.middle_ms = _encoder.encode(session.state), event.at_ms
         session.tail = [known for known in session.tail if known.at_ms >= session.base_ms]

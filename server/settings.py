@@ -7,11 +7,17 @@ from typing import Annotated, Literal, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
+from engine.limits import SESSION_IDLE_MS, SESSION_MS_MAX
+
 _DURATION = re.compile(r"(\d{1,9})(ms|s|m|h|d)")
 _UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 WEBHOOK_TIMEOUT_MS_MAX = 20_000
 """A delivery is claimed for 30 s and may wait a part of it: its request ends before the claim does."""
+
+_FIXED = (
+    "sessions end after 30m without an event, and after 24h; no other length can be set. Remove it"
+)
 
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 Count = Annotated[int, Meta(ge=0, le=1_000_000_000)]
@@ -59,6 +65,12 @@ class StoreSettings(Struct, frozen=True, forbid_unknown_fields=True):
     retention_decisions: Duration = parse_duration("90d")
     retention_profiles: Duration = parse_duration("400d")
     archive: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse lengths of a session that would not be kept to."""
+        for name, length_ms in (("session_idle", SESSION_IDLE_MS), ("session_max", SESSION_MS_MAX)):
+            if getattr(self, name) != length_ms:
+                raise ValueError(f"{name}: {_FIXED}")
 
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True):

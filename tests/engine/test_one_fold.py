@@ -67,6 +67,18 @@ def test_what_is_kept_for_late_events_does_not_grow_when_every_step_reads_anew()
     assert session.late_events == 0
 
 
+def test_events_that_come_long_after_the_start_of_their_session_count_once() -> None:
+    """Both were received too late for their own time: they take effect at one instant, with nothing before."""
+    now_ms = START_MS + LATE_MS_MAX + 1
+    given: list[Input] = [
+        Arrived(now_ms, tuple(arrived(number, START_MS).events[0] for number in (1, 2))),
+        arrived(3, START_MS + 3 * LATE_MS_MAX),
+    ]
+    assert after(given, is_reread=False).state.events == 3
+    assert after(given, is_reread=True).state.events == 3
+    assert reread(after(given, is_reread=False)).state.events == 3
+
+
 @pytest.mark.anyio
 async def test_rules_that_came_and_went_unused_leave_no_trace_in_a_session() -> None:
     async with world(HELP) as shop:

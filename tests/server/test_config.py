@@ -92,14 +92,14 @@ def test_the_environment_writes_lists_booleans_numbers_and_durations(tmp_path: P
         "OPPORTUNE_SERVER__TRUSTED_PROXIES": "10.0.0.0/8, 127.0.0.1",
         "OPPORTUNE_SERVER__REQUIRE_HTTPS": "true",
         "OPPORTUNE_LIMITS__KEY_PER_MINUTE": "5",
-        "OPPORTUNE_STORE__SESSION_IDLE": "10m",
+        "OPPORTUNE_STORE__RETENTION_EVENTS": "10d",
         "OPPORTUNE_SECRET": "e" * 32,
     }
     config = load(tmp_path, MINIMAL, environment)
     assert config.server.trusted_proxies == ("10.0.0.0/8", "127.0.0.1")
     assert config.server.require_https is True
     assert config.limits.key_per_minute == 5
-    assert config.store.session_idle == 600_000
+    assert config.store.retention_events == 864_000_000
     assert config.server.secret == "e" * 32
 
 
@@ -115,6 +115,12 @@ def test_the_environment_writes_lists_booleans_numbers_and_durations(tmp_path: P
             "store.session_idle: write a duration as text",
         ),
         ('session_idle = "30m"', 'session_idle = "30 min"', "store.session_idle: write a number"),
+        (
+            'session_idle = "30m"',
+            'session_idle = "20m"',
+            "store.session_idle: sessions end after 30m",
+        ),
+        ('session_max = "24h"', 'session_max = "8h"', "store.session_max: sessions end after 30m"),
         ("[[workspaces.sites]]", "[[workspaces.sits]]", "workspaces[0].sits: unknown key"),
         ("origins = [", "orgins = [", "workspaces[0].sites[0].orgins: unknown key; did you mean"),
         ('site = "site_abc123"', 'site = "no"', 'widget_tokens[0].site: "no" is no site'),
