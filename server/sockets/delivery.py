@@ -3,7 +3,7 @@
 import asyncio
 import zlib
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from engine.message import Item, Message, Notice
 from engine.runtime_types import Attachment, Pulled
@@ -75,7 +75,7 @@ class Delivery:
         if resume is not None and pulled.recovered:
             self.offset = resume.offset
             return pulled, list(pulled.items)
-        return pulled, list(pulled.messages[-FRESH_MESSAGES_MAX:])
+        return pulled, _newest(pulled.items)
 
     async def end(self, tabs: list[str]) -> None:
         """Detach; the tabs that this socket spoke for count as hidden after a grace."""
@@ -150,6 +150,20 @@ class Delivery:
         if isinstance(item, Message) and item.id in self._own:
             return ack_out(item, self.epoch, self._own.pop(item.id))
         return frame_of(item, self.epoch)
+
+
+def _newest(items: Sequence[Item]) -> list[Item]:
+    """Return the newest messages with the notices among and after them.
+
+    Slots that were shown, a number that was lent, a person who took over: a page that was just loaded
+    has to show them too.
+    """
+    count = 0
+    for place in range(len(items) - 1, -1, -1):
+        count += isinstance(items[place], Message)
+        if count == FRESH_MESSAGES_MAX:
+            return list(items[place:])
+    return list(items)
 
 
 def _says_closed(notice: Notice) -> bool:

@@ -60,6 +60,23 @@ async def test_a_message_sent_before_the_socket_opened_follows_the_hello(
         assert (await next_frame(socket, "message"))["offset"] == 1
 
 
+async def test_a_page_that_was_just_loaded_is_shown_what_happened_too(
+    live: ListeningServer,
+) -> None:
+    """Slots, a number, a person who took over: they stand beside the newest messages."""
+    session = await live.server.open_session()
+    await reach_the_message(live, session["session_id"])
+    runtime = live.server.parts.runtime
+    ref = await runtime.find("ws_dev", session["session_id"])
+    assert ref is not None
+    await runtime.notify(ref, "handoff", "handoff:1", {"team": "sales"})
+    async with live.socket(session["session_id"]) as socket:
+        await authenticated(socket)
+        assert (await next_frame(socket, "message"))["offset"] == 1
+        notice = await next_frame(socket, "event")
+    assert (notice["offset"], notice["data"]) == (2, {"team": "sales"})
+
+
 async def test_the_handshake_s_header_authenticates_without_a_frame(live: ListeningServer) -> None:
     session = await live.server.open_session()
     token = session["visitor_token"]
