@@ -194,15 +194,13 @@ def cors_headers(origin: str) -> tuple[Header, ...]:
 
 
 def preflight(origin: str) -> Answer:
-    """Answer `OPTIONS` of an allowed origin; "" raises origin_not_allowed."""
+    """Answer `OPTIONS` of an allowed origin, which every answer names; "" raises origin_not_allowed."""
     if not origin:
         raise ApiError("origin_not_allowed")
     return Answer(
         204,
         b"",
         (
-            (b"access-control-allow-origin", origin.encode("latin-1")),
-            (b"vary", b"Origin"),
             (b"access-control-allow-methods", b"GET, POST, OPTIONS"),
             (b"access-control-allow-headers", CORS_ALLOWED),
             (b"access-control-max-age", b"86400"),

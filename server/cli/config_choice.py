@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,12 +29,23 @@ def chosen_config(
     Raises:
         Refusal: it cannot be used; the text names file, line and key.
     """
+    path = options.config or Path(os.environ.get(CONFIG_VARIABLE) or "opportune.toml")
+    return read_config(path, os.environ, flags or {})
+
+
+def read_config(
+    path: Path, environment: Mapping[str, str], flags: Mapping[str, str | int]
+) -> "Config":
+    """Load one configuration file.
+
+    Raises:
+        Refusal: it cannot be used; the text names file, line and key.
+    """
     # Reading settings takes longer than --help may: the parser is built without it.
     from server.config import load_config
     from server.config_file import ConfigProblem
 
-    path = options.config or Path(os.environ.get(CONFIG_VARIABLE) or "opportune.toml")
     try:
-        return load_config(path, os.environ, flags or {})
+        return load_config(path, environment, flags)
     except ConfigProblem as problem:
         raise Refusal(str(problem)) from problem

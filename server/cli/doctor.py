@@ -50,12 +50,15 @@ def run(options: argparse.Namespace) -> Exit:
 def _examine(config: Config, *, verify: bool) -> list[Finding]:
     from server import examination as look
     from server.cli.operator_client import running_server
+    from server.site_examination import look_at_sites
 
     runs = running_server(config) is not None
     findings = [*look.look_at_machine(), *look.look_at_rules(config)]
     findings += look.look_at_port(config, runs=runs)
+    findings += look.look_at_folders(config)
     findings += asyncio.run(look.look_at_store(config, runs=runs, verify=verify))
     findings += asyncio.run(look.look_at_webhooks(config))
+    findings += asyncio.run(look_at_sites(config))
     findings += look.look_at_secrets(config)
     return findings
 

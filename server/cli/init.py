@@ -16,8 +16,10 @@ from rules.compiler import compile_program
 from server.access.api_keys import base62, make_api_key
 from server.access.passwords import hash_password
 from server.cli.command import Command, Exit, Refusal
+from server.cli.config_choice import add_config_argument, chosen_config
 from server.cli.output import count, result
 from server.cli.rule_sets import read_rule_sets
+from server.cli.snippets import show_new_snippet, show_snippets
 
 PACKS = ("local_service",)
 CONFIG_FILE = "opportune.toml"
@@ -167,11 +169,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--timezone", default="UTC", metavar="ZONE", help="default: UTC")
     parser.add_argument("--pack", choices=PACKS, default=PACKS[0])
     parser.add_argument("--force", action="store_true", help="overwrite what is there")
+    parser.add_argument(
+        "--show-snippet",
+        action="store_true",
+        help="write nothing; show what each site of a configuration pastes into its pages",
+    )
+    add_config_argument(parser)
 
 
 def run(options: argparse.Namespace) -> Exit:
-    """Write the files and print the keys, once."""
+    """Write the files and print the keys, once; or show the snippets of what is there."""
     folder: Path = options.folder
+    if options.show_snippet:
+        if options.config is None and folder != Path():
+            options.config = folder / CONFIG_FILE
+        show_snippets(chosen_config(options))
+        return Exit.CLEAN
+    if options.config is not None:
+        message = "--config goes with --show-snippet. Try: opportune init DIR"
+        raise Refusal(message)
     planned = plan(options.site, options.timezone, options.pack, folder)
     keys = make_keys(planned.name, system_random_bytes)
     files = {
@@ -202,11 +218,7 @@ def _tell(folder: Path, planned: Plan, keys: Keys) -> None:
     result(f"login {ADMIN} / {keys.password}   shown once; for the dashboards")
     if not planned.origin:
         result(f"the site's address is not known yet: write it into origins in {config}")
-    result("\npaste before </body>:")
-    result(
-        f'  <script async src="{SERVER_URL}/widget.js" '
-        f'data-widget="ws_{planned.name}" data-token="{keys.token}"></script>'
-    )
+    show_new_snippet(SERVER_URL, f"ws_{planned.name}", keys.token)
     result(f"\nnext:  opportune test {rules}\n       opportune serve --watch --config {config}")
 
 

@@ -78,7 +78,7 @@ NOTICES: Mapping[str, tuple[tuple[str, ...], str]] = {
     "message_withdrawn": (("message_id",), "A message that nobody saw was taken back."),
     "message_status": (
         ("message_id", "status", "outcome"),
-        "A message moved on in another tab or by itself.",
+        "A message moved on, in this tab or another; `status` is the word that its frame has.",
     ),
     "action": (
         ("message_id", "action"),

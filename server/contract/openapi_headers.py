@@ -132,7 +132,17 @@ _RATE = (
 )
 _WITH_KEY: frozenset[Family] = frozenset(("platform", "agent"))
 _WITH_ETAG = frozenset(
-    {"asyncapi", "docs", "docs_sockets", "docs_style", "get_rule_set", "openapi", "widget_config"}
+    {
+        "asyncapi",
+        "docs",
+        "docs_sockets",
+        "docs_style",
+        "get_rule_set",
+        "openapi",
+        "stub_script",
+        "widget_config",
+        "widget_script",
+    }
 )
 _WITH_VISITOR_TOKEN = frozenset({"widget_messages", "widget_ack"})
 _PATH_TEXTS: Mapping[str, str] = {

@@ -6,6 +6,7 @@ from server.call import Call
 from server.contract.operation import Operation
 from server.routes import health
 from server.routes.docs import Docs
+from server.routes.scripts import JAVASCRIPT, Scripts
 from server.wire import service as wire
 from server.wire.envelope import Answer
 from server.wire.widget_body import WIDGET_BYTES_MAX
@@ -37,7 +38,7 @@ TRACK = Operation(
 
 def service_operations(table: Callable[[], Sequence[Operation]]) -> tuple[Operation, ...]:
     """Make the rows; `table` returns all rows that the documents describe."""
-    return (*_HEALTH, *_documents(Docs(table)))
+    return (*_HEALTH, *_scripts(Scripts()), *_documents(Docs(table)))
 
 
 _HEALTH = (
@@ -83,6 +84,31 @@ _HEALTH = (
         reasons=("invalid_credentials",),
     ),
 )
+
+
+def _scripts(scripts: Scripts) -> tuple[Operation, ...]:
+    return (
+        Operation(
+            name="widget_script",
+            method="GET",
+            path="/widget.js",
+            family="service",
+            handler=scripts.widget,
+            summary="The script that a page includes",
+            tag="Widget",
+            media=JAVASCRIPT,
+        ),
+        Operation(
+            name="stub_script",
+            method="GET",
+            path="/stub.js",
+            family="service",
+            handler=scripts.stub,
+            summary="Keeps a page's calls until the widget is there",
+            tag="Widget",
+            media=JAVASCRIPT,
+        ),
+    )
 
 
 def _documents(docs: Docs) -> tuple[Operation, ...]:

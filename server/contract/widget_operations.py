@@ -4,7 +4,7 @@ from server.contract.operation import Operation
 from server.routes import widget_chat, widget_messages, widget_sessions, widgets
 from server.wire import widget_chat as wire
 from server.wire.widget_body import WIDGET_BYTES_MAX
-from server.wire.widgets import ConfigReply
+from server.wire.widgets import ConfigQuery, ConfigReply
 
 _PATH = "/api/widgets/{widget_id}"
 _TAG = "Widget"
@@ -18,6 +18,7 @@ WIDGET_OPERATIONS = (
         handler=widgets.widget_config,
         summary="Show a site's public widget configuration",
         tag=_TAG,
+        query=ConfigQuery,
         reply=ConfigReply,
     ),
     Operation(

@@ -15,6 +15,7 @@ from server.access.widget_access import admit
 from server.call import Call
 from server.errors import ApiError
 from server.ingest.client import client_of
+from server.routes.widgets import shown_config
 from server.services import Services
 from server.widget_visits import (
     USER_ID,
@@ -29,6 +30,7 @@ from server.widget_visits import (
 from server.wire.decoding import Reader, check_id
 from server.wire.envelope import Answer
 from server.wire.widget_chat import SessionStartBody, SessionStarted
+from server.wire.widgets import ContextBody
 
 _reader = Reader(SessionStartBody)
 
@@ -58,7 +60,7 @@ async def start_session(call: Call) -> Answer:
         ref = await arrive(services, visit)
     else:
         ref = await _arrive_known(services, visit, user)
-    return call.whole(_started(call, ref, body.session_id or ref.session))
+    return call.whole(_started(call, access, ref, body))
 
 
 def _check(body: SessionStartBody) -> None:
@@ -81,15 +83,20 @@ def _check_proof(view: SessionView | None, claim: VisitorClaim | None) -> None:
         raise bad_visitor_token()
 
 
-def _started(call: Call, ref: SessionRef, session_id: str) -> SessionStarted:
+def _started(
+    call: Call, access: WidgetAccess, ref: SessionRef, body: SessionStartBody
+) -> SessionStarted:
     services = call.services
+    context = body.context or ContextBody()
+    locales = (body.locale, context.locale)
     return SessionStarted(
-        session_id=session_id,
+        session_id=body.session_id or ref.session,
         chat_session_id=ref.session,
         visitor_id=ref.visitor,
         visitor_token=services.credentials.visitor_token(ref, call.now_ms),
         expires_at=rfc3339(call.now_ms + VISITOR_TOKEN_MS),
         ws_url=f"{services.config.server.ws_url}/v1/sessions/{ref.session}",
+        config=shown_config(call, access.workspace, access.site, *locales),
     )
 
 

@@ -1,14 +1,13 @@
 """The widget API beside tracking: what a widget asks before it says anything."""
 
-import hashlib
-
 import msgspec
 
 from server.access.auth import bearer
 from server.call import Call
+from server.entity_tags import entity_tag, has_current
 from server.errors import ApiError
 from server.wire.envelope import JSON_TYPE, Answer
-from server.wire.widgets import config_reply
+from server.wire.widgets import ConfigQuery, ConfigReply, WidgetConfig, widget_config_of
 from server.workspace_settings import Site, Workspace
 
 _CACHE = b"public, max-age=60, stale-while-revalidate=600"
@@ -20,15 +19,22 @@ async def widget_config(call: Call) -> Answer:
     workspace = call.services.config.workspace(call.params["widget_id"])
     if workspace is None:
         raise ApiError("widget_not_found")
-    site = _site(call, workspace)
-    ws_url = call.services.config.server.ws_url
-    body = msgspec.json.encode(config_reply(workspace, site, ws_url, call.now_ms))
-    etag = b'"' + hashlib.sha256(body).hexdigest()[:16].encode() + b'"'
-    headers = ((b"etag", etag), (b"cache-control", _CACHE), (b"vary", _VARY))
-    known = (part.strip() for part in call.headers.get(b"if-none-match", b"").split(b","))
-    if any(tag.removeprefix(b"W/") in (etag, b"*") for tag in known):
+    locale = call.query(ConfigQuery).locale
+    config = shown_config(call, workspace, _site(call, workspace), locale)
+    body = msgspec.json.encode(ConfigReply(config=config))
+    tag = entity_tag(body)
+    headers = ((b"etag", tag), (b"cache-control", _CACHE), (b"vary", _VARY))
+    if has_current(call.headers, tag):
         return Answer(304, b"", headers)
     return Answer(200, body, (JSON_TYPE, *headers))
+
+
+def shown_config(
+    call: Call, workspace: Workspace, site: Site, *locales: str | None
+) -> WidgetConfig:
+    """Show what the widgets of a site have to know, as of this request, in the first locale they speak."""
+    ws_url = call.services.config.server.ws_url
+    return widget_config_of(workspace, site, ws_url, call.now_ms, *locales)
 
 
 def _site(call: Call, workspace: Workspace) -> Site:

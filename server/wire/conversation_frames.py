@@ -1,19 +1,29 @@
 """What a visitor's client is shown of its conversation, as frames (API.md 9.1): over sockets and by polling."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 
-from engine.message import Author, Item, Message, Notice, NoticeName
+from engine.message import (
+    Author,
+    Item,
+    Message,
+    Notice,
+    NoticeName,
+    Outcome,
+    ShownStatus,
+    shown_status,
+)
 from engine.shown import ReplyShown, rfc3339, shown_replies
 
 
 class MessageFrame(
     Struct, frozen=True, kw_only=True, tag_field="type", tag="message", rename={"author": "from"}
 ):
-    """A message in its place of the sequence; the fields from `engagement_epoch` on are of proactive ones.
+    """A message in its place of the sequence, as it is when the frame is sent.
 
-    `quick_replies` also stand in a chat message that has some.
+    `status`, `outcome` and, once a reply was clicked, `clicked` are of all but the visitor's own. The fields
+    from `engagement_epoch` on are of proactive ones; `quick_replies` also of a chat message that has some.
     """
 
     text: str
@@ -23,6 +33,14 @@ class MessageFrame(
     kind: Literal["chat", "proactive"]
     offset: int
     epoch: str
+    status: Annotated[
+        ShownStatus | UnsetType,
+        Meta(description="Kept of proactive messages and of those with quick replies."),
+    ] = UNSET
+    outcome: Outcome | UnsetType | None = UNSET
+    clicked: Annotated[
+        str | UnsetType, Meta(description="The value of the quick reply that was clicked.")
+    ] = UNSET
     engagement_epoch: int | UnsetType = UNSET
     expires_at: str | UnsetType | None = UNSET
     display: Literal["card", "bubble", "open"] | UnsetType = UNSET
@@ -55,7 +73,7 @@ def frame_of(item: Item, epoch: str) -> MessageFrame | EventFrame:
 
 def message_frame(message: Message, epoch: str) -> MessageFrame:
     """Show a message as its frame."""
-    is_proactive = message.kind == "proactive"
+    is_proactive, is_own = message.kind == "proactive", message.author == "visitor"
     expires_at = rfc3339(message.expires_ms) if message.expires_ms >= 0 else None
     shows_replies = is_proactive or bool(message.replies)
     return MessageFrame(
@@ -66,6 +84,9 @@ def message_frame(message: Message, epoch: str) -> MessageFrame:
         kind=message.kind,
         offset=message.offset,
         epoch=epoch,
+        status=UNSET if is_own else shown_status(message),
+        outcome=UNSET if is_own else message.outcome,
+        clicked=UNSET if is_own else message.clicked or UNSET,
         engagement_epoch=message.epoch if is_proactive else UNSET,
         expires_at=expires_at if is_proactive else UNSET,
         display=message.display if is_proactive else UNSET,

@@ -8,7 +8,14 @@ from engine.shown import ReplyShown
 from server.wire.conversation_frames import EventFrame, MessageFrame
 from server.wire.login import Identity
 from server.wire.widget_body import WidgetBody
-from server.wire.widgets import ClientId, ConsentName, ContextBody, PageBody
+from server.wire.widgets import (
+    ClientId,
+    ConsentName,
+    ContextBody,
+    LocaleTag,
+    PageBody,
+    WidgetConfig,
+)
 
 ClientText = Annotated[str, Meta(min_length=1, max_length=256)]
 SessionText = Annotated[
@@ -85,6 +92,10 @@ class SessionStartBody(WidgetBody, frozen=True, rename="camel", kw_only=True):
     page: PageBody | None = None
     context: ContextBody | None = None
     consent: ConsentName | None = None
+    locale: Annotated[
+        LocaleTag | None,
+        Meta(description="Language of the widget's words; the visitor's own without it."),
+    ] = None
     visitor_token: Annotated[
         str | None, Meta(description="Opens the session of a known user again without `identity`.")
     ] = None
@@ -100,6 +111,10 @@ class SessionStarted(Struct, frozen=True, kw_only=True, rename="camel"):
     visitor_token: str
     expires_at: str
     ws_url: str
+    config: Annotated[
+        WidgetConfig,
+        Meta(description="As `GET …/config` shows it: a widget that begins here need not ask."),
+    ]
 
 
 class MessagesQuery(Struct, frozen=True, kw_only=True, rename="camel"):

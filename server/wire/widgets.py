@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from server.widget_strings import Language, language_of
 from server.wire.conversation_frames import MessageFrame
 from server.workspace_settings import Site, Workspace
 
@@ -20,6 +21,7 @@ Timestamp = Annotated[datetime, Meta(tz=True)]
 AttributeValue = Annotated[str, Meta(max_length=500)] | int | float | bool | None
 Attributes = Annotated[dict[str, AttributeValue], Meta(max_length=50)]
 ClientId = Annotated[str, Meta(max_length=256)]
+LocaleTag = Annotated[str, Meta(max_length=64)]
 
 
 class PageBody(Struct, frozen=True):
@@ -34,7 +36,7 @@ class ContextBody(Struct, frozen=True):
     """The browser's zone (IANA) and language tag."""
 
     timezone: Annotated[str, Meta(max_length=64)] | None = None
-    locale: Annotated[str, Meta(max_length=64)] | None = None
+    locale: LocaleTag | None = None
 
 
 class TrackItem(Struct, frozen=True, rename="camel"):
@@ -115,8 +117,15 @@ class WidgetConfig(Struct, frozen=True, rename="camel"):
     protocol: int
     ws_url: str
     heartbeat_ms: int
+    language: Language
     consent: Literal["implicit", "required"]
     voice: bool
+
+
+class ConfigQuery(Struct, frozen=True, kw_only=True):
+    """The language that is asked for, as a tag such as `de-AT`."""
+
+    locale: LocaleTag | None = None
 
 
 class ConfigReply(Struct, frozen=True, kw_only=True):
@@ -126,8 +135,10 @@ class ConfigReply(Struct, frozen=True, kw_only=True):
     config: WidgetConfig
 
 
-def config_reply(workspace: Workspace, site: Site, ws_url: str, now_ms: int) -> ConfigReply:
-    """Show a site's widget configuration at an instant."""
+def widget_config_of(
+    workspace: Workspace, site: Site, ws_url: str, now_ms: int, *locales: str | None
+) -> WidgetConfig:
+    """Show a site's widget configuration at an instant, in the first locale that the widget speaks."""
     widget, assistant = workspace.widget, workspace.primary_assistant
     look = WidgetLook(
         primary_color=widget.theme_color,
@@ -136,7 +147,7 @@ def config_reply(workspace: Workspace, site: Site, ws_url: str, now_ms: int) -> 
         locale=widget.locale,
         business_hours=site.business_hours.is_open(workspace.timezone, now_ms),
     )
-    config = WidgetConfig(
+    return WidgetConfig(
         name=widget.name,
         assistant_id=assistant.id if assistant else None,
         widget=look,
@@ -144,7 +155,7 @@ def config_reply(workspace: Workspace, site: Site, ws_url: str, now_ms: int) -> 
         protocol=PROTOCOL,
         ws_url=ws_url,
         heartbeat_ms=HEARTBEAT_MS,
+        language=language_of(*locales, widget.locale),
         consent=site.consent,
         voice=bool(workspace.voice.numbers),
     )
-    return ConfigReply(config=config)

@@ -79,6 +79,55 @@ async def test_a_proactive_message_is_delivered_by_reading(server: TestServer) -
     assert found[1].status == "delivered"
 
 
+async def test_a_card_is_read_back_with_what_became_of_it(server: TestServer) -> None:
+    token = await token_of(server)
+    card = await meet_card(server)
+    assert (card["status"], card["outcome"]) == ("sent", None)
+    assert "clicked" not in card
+
+    async def now() -> tuple[str, str | None, str | None]:
+        frames = (await read(server, "sessionId=s1", token)).json["messages"]
+        again = next(frame for frame in frames if frame.get("id") == card["id"])
+        return again["status"], again["outcome"], again.get("clicked")
+
+    assert await now() == ("delivered", None, None)
+    named = {"sessionId": "s1", "visitorToken": token, "messageId": card["id"]}
+    await ack(server, **named, state="displayed")
+    assert await now() == ("displayed", None, None)
+    await ack(server, **named, state="read")
+    assert await now() == ("read", None, None)
+    click = {"messageId": card["id"], "value": "tell_me_more"}
+    assert (await chat(server, message="Tell me more", quickReply=click)).status == 200
+    assert await now() == ("read", "replied", "tell_me_more")
+
+
+async def test_a_card_that_was_closed_is_read_back_as_dismissed(server: TestServer) -> None:
+    token = await token_of(server)
+    card = await meet_card(server)
+    named = {"sessionId": "s1", "visitorToken": token, "messageId": card["id"]}
+    await ack(server, **named, state="dismissed")
+    frames = (await read(server, "sessionId=s1", token)).json["messages"]
+    (again,) = (frame for frame in frames if frame["type"] == "message")
+    assert (again["status"], again["outcome"]) == ("displayed", "dismissed")
+    (told,) = {
+        (frame["data"]["status"], frame["data"]["outcome"])
+        for frame in frames
+        if frame["type"] == "event" and frame["data"]["outcome"]
+    }
+    assert told == ("displayed", "dismissed")
+
+
+async def test_an_answer_is_read_back_with_the_reply_that_was_clicked(server: TestServer) -> None:
+    token = await token_of(server)
+    answer = (await chat(server)).json
+    click = {"messageId": answer["messageId"], "value": "get_a_quote"}
+    assert (await chat(server, message="Get a quote", quickReply=click)).status == 200
+    words, again, *_ = (await read(server, "sessionId=s1", token)).json["messages"]
+    assert (again["id"], again["clicked"]) == (answer["messageId"], "get_a_quote")
+    assert (again["status"], again["outcome"]) == ("read", "replied")
+    assert not {"status", "outcome", "clicked"} & set(words)
+
+
 @pytest.mark.parametrize(
     ("query", "field", "reason"),
     [

@@ -11,8 +11,8 @@ from engine.identity import carry_spend, known_visitor
 from engine.profile import Profile
 from engine.stores.base import SessionRef
 from engine.stores.codec import decode_profile
-from tests.api.widget_shop import IDENTITY_SECRET, chat, meet_card, proof, shop, start
-from tests.server.running import AC_PAGE, SECRET, WIDGET, TestServer
+from tests.api.widget_shop import IDENTITY_SECRET, SHOP, chat, meet_card, proof, shop, start
+from tests.server.running import AC_PAGE, ORIGIN, SECRET, WIDGET, TestServer
 
 pytestmark = pytest.mark.anyio
 KNOWN = known_visitor(SECRET.encode(), "ws_dev", "u1")
@@ -20,7 +20,9 @@ KNOWN = known_visitor(SECRET.encode(), "ws_dev", "u1")
 
 @pytest.fixture
 async def server(tmp_path: Path, anyio_backend: str) -> AsyncIterator[TestServer]:
-    async with shop(tmp_path) as running:
+    strict = "require_origin = true\n"
+    text = SHOP.replace(strict, strict + '  consent = "required"\n')
+    async with shop(tmp_path, text) as running:
         yield running
 
 
@@ -42,7 +44,7 @@ async def test_a_session_is_begun_with_a_token_for_its_socket(server: TestServer
     body = answered.json
     ref = await ref_of(server)
     assert set(body) == {
-        "success", "sessionId", "chatSessionId", "visitorId", "visitorToken", "expiresAt", "wsUrl"
+        "success", "sessionId", "chatSessionId", "visitorId", "visitorToken", "expiresAt", "wsUrl", "config"
     }  # fmt: skip
     assert (body["sessionId"], body["visitorId"]) == ("s1", "v1")
     assert body["chatSessionId"] == ref.session
@@ -50,6 +52,44 @@ async def test_a_session_is_begun_with_a_token_for_its_socket(server: TestServer
     view = await server.parts.runtime.view(ref)
     assert view is not None
     assert (view.page_url, view.widget_made, view.conversation) == (AC_PAGE, True, "")
+
+
+@pytest.mark.parametrize(
+    ("given", "locale"),
+    [
+        ({}, "en"),
+        ({"context": {"locale": "fr-CA"}}, "fr-CA"),
+        ({"context": {"locale": "fr-CA"}, "locale": "de"}, "de"),
+        ({"context": {"locale": "tlh"}, "locale": "xx"}, "en"),
+    ],
+)
+async def test_a_session_is_spoken_to_in_the_language_of_its_page_or_its_visitor(
+    server: TestServer, given: dict[str, object], locale: str
+) -> None:
+    answered = await start(server, sessionId="s1", **given)
+    assert answered.json["config"]["language"]["locale"] == locale
+
+
+async def test_the_configuration_is_had_in_another_language(server: TestServer) -> None:
+    answered = await server.send("GET", "/api/widgets/ws_dev/config?locale=he", headers=WIDGET)
+    language = answered.json["config"]["language"]
+    assert (language["direction"], language["words"]["close"]) == ("rtl", "סגירה")
+    refused = await server.send(
+        "GET", f"/api/widgets/ws_dev/config?locale={'x' * 65}", headers=WIDGET
+    )
+    assert (refused.status, refused.json["field"]) == (400, "locale")
+
+
+@pytest.mark.parametrize("token", ["wk_dev", "wk_strict"])
+async def test_a_session_begins_with_the_configuration_of_its_site(
+    server: TestServer, token: str
+) -> None:
+    origin = {"wk_dev": ORIGIN, "wk_strict": "https://strict.example"}[token]
+    headers = {"authorization": f"Bearer {token}", "origin": origin}
+    asked = await server.send("GET", "/api/widgets/ws_dev/config", headers=headers)
+    begun = await start(server, headers, consent="granted")
+    assert begun.json["config"] == asked.json["config"]
+    assert begun.json["config"]["consent"] == ("required" if token == "wk_strict" else "implicit")
 
 
 async def test_without_ids_the_server_makes_them_and_the_chat_goes_on_under_them(

@@ -8,6 +8,7 @@ import pytest
 
 from server.access.api_keys import is_possible
 from server.access.passwords import password_matches
+from server.assets import STATIC
 from server.cli.command import Exit
 from server.cli.init import make_keys
 from server.cli.main import main
@@ -105,3 +106,96 @@ def test_the_login_is_shown_once_and_its_password_kept_as_a_hash(
     assert secret.stat().st_mode & 0o777 == 0o600
     assert workspace.jwt is not None
     assert workspace.jwt.secret == secret.read_text().strip()
+
+
+# ---- the snippet
+
+STRICT = """
+[server]
+public_url = "https://chat.acme.example"
+[privacy]
+honour_gpc = false
+[[workspaces]]
+id = "ws_acme"
+name = "Acme"
+  [[workspaces.sites]]
+  source_id = "site_acme"
+  origins = ["https://www.acme.example", "https://acme.example"]
+  consent = "required"
+  [[workspaces.sites]]
+  source_id = "site_blog"
+  origins = []
+  [[workspaces.widget_tokens]]
+  token = "wk_acme"
+  site = "site_acme"
+  [[workspaces.widget_tokens]]
+  token = "wk_acme_old"
+  site = "site_acme"
+"""
+
+
+def test_the_snippet_of_a_new_workspace_is_shown_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["init", str(tmp_path), "--site", "https://www.acme.example"])
+    (tag,) = tags_of(capsys.readouterr().out)
+    assert main(["init", str(tmp_path), "--show-snippet"]) == Exit.CLEAN
+    assert tags_of(capsys.readouterr().out) == [tag]
+    assert tag.startswith('<script async src="http://127.0.0.1:8700/widget.js" data-widget="ws_')
+    config = ["--config", str(tmp_path / "opportune.toml")]
+    assert main(["init", "--show-snippet", *config]) == Exit.CLEAN
+    assert tags_of(capsys.readouterr().out) == [tag]
+
+
+def tags_of(shown: str) -> list[str]:
+    return [line.strip() for line in shown.splitlines() if "/widget.js" in line]
+
+
+def test_a_snippet_says_what_its_site_wants(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "opportune.toml").write_text(STRICT, encoding="utf-8")
+    assert main(["init", str(tmp_path), "--show-snippet"]) == Exit.CLEAN
+    said = capsys.readouterr()
+    (tag,) = tags_of(said.out)
+    assert tag == (
+        '<script async src="https://chat.acme.example/widget.js" data-widget="ws_acme"'
+        ' data-token="wk_acme" data-consent="required" data-gpc="ignore"></script>'
+    )
+    assert "site_acme of ws_acme, https://www.acme.example, https://acme.example:" in said.out
+    assert "site_blog of ws_acme has no token" in said.err
+
+
+def test_without_any_token_there_is_nothing_to_paste(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = STRICT.partition("  [[workspaces.widget_tokens]]")[0]
+    (tmp_path / "opportune.toml").write_text(text, encoding="utf-8")
+    assert main(["init", str(tmp_path), "--show-snippet"]) == Exit.USAGE
+    assert "Try: [[workspaces.widget_tokens]]" in capsys.readouterr().err
+
+
+def test_showing_the_snippet_writes_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["init", str(tmp_path), "--show-snippet"]) == Exit.USAGE
+    assert "no such file" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_configuration_is_named_for_the_snippet_only(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["init", str(tmp_path), "--config", "opportune.toml"]) == Exit.USAGE
+    assert "--show-snippet" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_line_for_early_calls_is_the_one_that_is_served(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["init", str(tmp_path)])
+    stub = (STATIC / "stub.js").read_text(encoding="utf-8").strip()
+    assert f"<script>{stub}</script>" in capsys.readouterr().out
+    assert len(stub.encode()) <= 300
+    assert "</" not in stub

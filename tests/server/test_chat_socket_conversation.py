@@ -175,7 +175,30 @@ async def test_another_tab_hears_what_became_of_a_message(desk: ListeningServer)
         message = await approached(desk, one, session["session_id"])
         await say(one, type="displayed", message_id=message["id"])
         told = await next_event(two, "message_status")
-        assert told == {"message_id": message["id"], "status": "delivered", "outcome": None}
+        assert told == {"message_id": message["id"], "status": "displayed", "outcome": None}
+
+
+async def test_a_page_that_loads_anew_is_shown_what_became_of_its_messages(
+    desk: ListeningServer,
+) -> None:
+    session = await desk.server.open_session()
+    async with desk.socket(session["session_id"]) as socket:
+        await authenticated(socket)
+        message = await approached(desk, socket, session["session_id"])
+        assert (message["status"], message["outcome"]) == ("sent", None)
+        await say(socket, type="displayed", message_id=message["id"])
+        await next_event(socket, "message_status")
+    async with desk.socket(session["session_id"]) as socket:
+        await authenticated(socket)
+        again = await next_frame(socket, "message")
+        assert (again["id"], again["status"]) == (message["id"], "displayed")
+        await say(socket, type="reply_clicked", message_id=message["id"], value="person")
+        await next_event(socket, "handoff")
+    async with desk.socket(session["session_id"]) as socket:
+        await authenticated(socket)
+        again = await next_frame(socket, "message")
+        assert (again["status"], again["outcome"]) == ("read", "replied")
+        assert again["clicked"] == "person"
 
 
 async def test_a_book_frame_that_says_too_little_is_an_error(desk: ListeningServer) -> None:
