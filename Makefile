@@ -8,7 +8,7 @@ NAME ?=
 SEED ?=
 T ?=
 
-.PHONY: help setup run test check fmt bench fuzz faults sim golden clean
+.PHONY: help setup run test check fmt bench fuzz faults sim web shots golden clean
 .DEFAULT_GOAL := help
 
 help: ## print these lines
@@ -30,9 +30,8 @@ $(READY): pyproject.toml uv.lock
 	fi
 	@touch $(READY)
 
-run: $(READY) ## serve the demo workspace on 127.0.0.1:8700 (PORT=8701 for another port)
-	@sed 's/{port}/$(PORT)/g' server/demo/try_it.txt
-	@exec $(BIN)/opportune serve --watch --config server/demo/opportune.toml --port $(PORT)
+run: $(READY) ## open a small shop with visitors, on 127.0.0.1:8700 (PORT=8701 for another port)
+	@exec $(BIN)/opportune demo --port $(PORT)
 
 test: $(READY) ## run the tests, on all cores (tests/tidy runs in make check)
 	@$(BIN)/python -m pytest -q -n auto --dist worksteal --ignore=tests/tidy
@@ -63,6 +62,13 @@ faults: $(READY) ## run the fault tests at full size, about 40 minutes (T=T4 for
 
 sim: $(READY) ## simulate deployments on virtual time (SEED=n repeats one)
 	@$(BIN)/python -m tests.simulation --seeds $(or $(SEED),1-200) --steps 200 --jobs 2 --shrink
+
+web: ## build the widget from web/ into server/static (needs Node >= 18)
+	@test -d web/node_modules || npm ci --prefix web --silent --no-fund --no-audit
+	@npm run --prefix web --silent check:types && npm run --prefix web --silent build
+
+shots: $(READY) ## take pictures of the widget and the demo into build/shots, to be looked at
+	@OPPORTUNE_SHOTS=build/shots $(BIN)/python -m pytest -q tests/browser
 
 golden: $(READY) ## rewrite the expected outputs in tests/golden; read the diff before you commit
 	@OPPORTUNE_UPDATE_GOLDEN=1 $(BIN)/python -m pytest -q tests

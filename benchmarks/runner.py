@@ -27,6 +27,7 @@ BENCHMARKS = (
     "end_to_end",
     "redis_commits",
     "deliver",
+    "widget",
 )
 TINY = "tiny"
 

@@ -1,0 +1,1 @@
+window.opportune||=function(){(window.opportune.q||=[]).push([arguments,location.href,Date.now()])};

@@ -1,0 +1,145 @@
+// Builds the widget into server/static; `--check` builds and compares with what is committed instead,
+// `--sizes` only says what each file weighs, gzipped.
+import { readFile, writeFile } from "node:fs/promises";
+import { brotliCompressSync, brotliDecompressSync, constants, gunzipSync } from "node:zlib";
+
+import zopfli from "@gfx/zopfli";
+import swc from "@swc/core";
+import { build, transform } from "esbuild";
+import uglify from "uglify-js";
+
+const STATIC = new URL("../server/static/", import.meta.url);
+const KB = 1_000;
+// A built file, what it is built from, and how large it may be once packed (docs/decisions.md 50).
+const FILES = [
+  { name: "widget.js", entry: "widget/main.ts", brotliMax: 12 * KB, gzipMax: 13 * KB, kept: true },
+  { name: "measuring.js", entry: "widget/measuring.ts", gzipMax: 4 * KB, kept: false },
+  { name: "stub.js", entry: "widget/stub.ts", rawMax: 300, kept: true },
+];
+// Browsers that update themselves, of the last two years.
+const TARGET = "es2022";
+const CSS_TARGET = "chrome123";
+// Two minifiers, one after the other: each finds what the other leaves.
+const SWC = {
+  ecma: 2022,
+  module: false,
+  compress: { ecma: 2022, passes: 5, toplevel: true, pure_getters: true },
+  mangle: { toplevel: true },
+  format: { asciiOnly: true, comments: false },
+};
+const UGLIFY = {
+  toplevel: true,
+  compress: { module: true, passes: 5, inline: 1, pure_getters: true, keep_fargs: false },
+  output: { ascii_only: true },
+};
+const ZOPFLI = { numiterations: 50 };
+
+const isCheck = process.argv.includes("--check");
+const isSizes = process.argv.includes("--sizes");
+let failed = false;
+
+function complain(words) {
+  failed = true;
+  console.error(`web: ${words}`);
+}
+
+// Style sheets come in as texts; their own custom properties get short names, the site's keep theirs.
+const styles = {
+  name: "styles",
+  setup(builder) {
+    builder.onLoad({ filter: /\.css$/ }, async ({ path }) => {
+      const { code } = await transform(await readFile(path, "utf8"), {
+        loader: "css",
+        minify: true,
+        target: CSS_TARGET,
+      });
+      return { contents: shortened(code.trim()), loader: "text" };
+    });
+  },
+};
+
+function shortened(css) {
+  const names = new Map();
+  const renamed = css.replace(/--(?!opportune-|color\b)[a-z]+/g, (name) => {
+    if (!names.has(name)) names.set(name, `--${(10 + names.size).toString(36)}`);
+    return names.get(name);
+  });
+  // The values of custom properties come as they were written; plus and minus need their spaces.
+  return renamed.replace(/--\w+:[^;}]+/g, (property) => property.replace(/([:,*]) | (?=\*)/g, "$1"));
+}
+
+async function built(entry) {
+  const result = await build({
+    absWorkingDir: new URL(".", import.meta.url).pathname,
+    entryPoints: [entry],
+    bundle: true,
+    write: false,
+    format: "iife",
+    target: [TARGET],
+    charset: "ascii",
+    legalComments: "none",
+    plugins: [styles],
+    // Names that end in an underscore are ours alone: nobody outside reads them.
+    mangleProps: /[a-z]_$/,
+  });
+  const first = await swc.minify(result.outputFiles[0].text, SWC);
+  const { code, error } = uglify.minify(first.code, UGLIFY);
+  if (error) throw error;
+  if (/^(var|let|const|class|function)\b/.test(code)) complain(`${entry} leaves names in the page`);
+  return Buffer.from(code);
+}
+
+async function gzipped(bytes) {
+  return Buffer.from(await zopfli.gzipAsync(bytes, ZOPFLI));
+}
+
+async function committed(name) {
+  try {
+    return await readFile(new URL(name, STATIC));
+  } catch {
+    return Buffer.alloc(0);
+  }
+}
+
+async function compare(name, bytes) {
+  const same =
+    bytes.equals(await committed(name)) &&
+    bytes.equals(unpacked(gunzipSync, await committed(`${name}.gz`))) &&
+    bytes.equals(unpacked(brotliDecompressSync, await committed(`${name}.br`)));
+  if (!same) complain(`server/static/${name} is not what web/ builds. Try: npm --prefix web run build`);
+}
+
+function unpacked(unpack, bytes) {
+  try {
+    return unpack(bytes);
+  } catch {
+    return Buffer.alloc(0);
+  }
+}
+
+async function keep(name, bytes, packed) {
+  await writeFile(new URL(name, STATIC), bytes);
+  await writeFile(new URL(`${name}.gz`, STATIC), packed);
+  await writeFile(new URL(`${name}.br`, STATIC), brotlied(bytes));
+}
+
+function brotlied(bytes) {
+  return brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY } });
+}
+
+for (const { name, entry, brotliMax, gzipMax, rawMax, kept } of FILES) {
+  const bytes = await built(entry);
+  const packed = await gzipped(bytes);
+  if (isSizes) {
+    console.log(`${name} ${packed.length}`);
+    continue;
+  }
+  const smallest = brotlied(bytes).length;
+  console.log(`${name.padEnd(14)}${bytes.length} B, gzipped ${packed.length} B, brotli ${smallest} B`);
+  if (brotliMax && smallest > brotliMax) complain(`${name}: ${smallest} B of brotli, ${brotliMax} are allowed`);
+  if (gzipMax && packed.length > gzipMax) complain(`${name}: ${packed.length} B gzipped, ${gzipMax} are allowed`);
+  if (rawMax && bytes.length > rawMax) complain(`${name}: ${bytes.length} B, ${rawMax} are allowed`);
+  if (kept && isCheck) await compare(name, bytes);
+  if (kept && !isCheck) await keep(name, bytes, packed);
+}
+process.exitCode = failed ? 1 : 0;

@@ -1,0 +1,107 @@
+/** What comes of the conversation: each frame once and in its order, over the socket or by asking for it. */
+
+import { addPiece, addWords, forgetEntries, markStored, setStatus, setTyping, takeEvent, takeMessage } from "./conversation";
+import { drawSoon } from "./drawing";
+import { after, guarded, type Timer } from "./guard";
+import { hooks } from "./hooks";
+import { isHttp } from "./http_line";
+import { repeatAsks, settleAsk, settleClick } from "./line";
+import { tell } from "./page_events";
+import type { MessageFrame, ServerFrame } from "./protocol";
+import { ask as request } from "./server";
+import { kept } from "./session";
+import { begin, end } from "./shell";
+import { snippet } from "./snippet";
+import { failed } from "./transport";
+
+type SequenceFrame = Extract<ServerFrame, { type: "message" | "event" | "message_ack" }>;
+
+/** "" until something was read. */
+let epoch = "";
+let offset = 0;
+let looking: Timer;
+
+// Whatever fails here, what is measured goes on.
+hooks.begin_ = guarded(() => {
+  restart("");
+  begin(kept.config!);
+  tell("ready", { sessionId: kept.wsUrl!.split("/").pop(), visitorId: kept.visitorId });
+});
+hooks.take_ = guarded((frame) => {
+  take(frame);
+  drawSoon();
+});
+hooks.resume_ = () => (epoch ? { epoch, offset } : undefined);
+hooks.look_ = look;
+hooks.end_ = guarded(() => {
+  restart("");
+  end();
+});
+
+/** Begins at the front of another sequence, or of the same one again. */
+function restart(another: string): void {
+  if (epoch) forgetEntries();
+  epoch = another;
+  offset = 0;
+}
+
+function take(frame: ServerFrame): void {
+  const { type } = frame;
+  if (type === "hello") {
+    // A server that cannot go on where we stopped sends its newest messages: they take the place of ours.
+    if (!frame.recovered) restart(frame.epoch);
+    setStatus(frame.status);
+    repeatAsks();
+  } else if (type === "pong") settleAsk(frame.id);
+  else if (type === "error") settleAsk(frame.ref, frame.details.reason ?? frame.code);
+  else if (type === "typing") setTyping(frame.state);
+  else if (type === "delta") addPiece(frame.id, frame.text);
+  else if (type !== "track_ack") takeNext(frame);
+}
+
+function takeNext(frame: SequenceFrame): void {
+  const isAck = frame.type === "message_ack";
+  if (frame.epoch !== epoch) restart(frame.epoch);
+  if (isAck && frame.client_id) {
+    markStored(frame.client_id, frame.message_id);
+    settleAsk(frame.client_id);
+  }
+  if (frame.offset <= offset) return;
+  offset = frame.offset;
+  if (frame.type === "event") takeEvent(frame);
+  else if (frame.type === "message") hear(frame);
+  else if (!frame.client_id) {
+    // Of a click the words are the reply's; they stand above whatever answers them.
+    const words = settleClick();
+    if (words) addWords(frame.message_id, words, "");
+  }
+}
+
+function hear(frame: MessageFrame): void {
+  const entry = takeMessage(frame);
+  // What an earlier page showed is no news.
+  if (!entry || !(entry.isWaiting_ || (entry.isUnseen_ && !entry.isProactive_))) return;
+  const { id: messageId, text, from, kind } = frame;
+  tell("message", { messageId, text, from, kind });
+}
+
+/** Reads what is new, once it is worth it and somebody looks. */
+function look(waitMs: number): void {
+  clearTimeout(looking);
+  looking = after(waitMs, () => isHttp && !document.hidden && readNext());
+}
+
+async function readNext(): Promise<void> {
+  const path = `messages?sessionId=${encodeURIComponent(kept.sessionId!)}&after=${offset}`;
+  const headers = { Authorization: `Bearer ${snippet.token}`, "X-Visitor-Token": kept.visitorToken! };
+  const answer = await request(path, { headers });
+  if (!isHttp) return;
+  const { status_, body_ } = answer;
+  if (status_ !== 200) return failed(answer);
+  const isAnother = epoch && epoch !== body_.epoch;
+  if (epoch !== body_.epoch) restart(body_.epoch!);
+  if (isAnother) return readNext();
+  body_.messages!.forEach(takeNext);
+  drawSoon();
+  look(body_.nextCheckMs!);
+}
