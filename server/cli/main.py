@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from server.cli.command import Command, Exit, Parser, Refusal
 
 SUMMARIES = (
+    ("demo", "look at it: a shop with visitors"),
     ("serve", "run the server"),
     ("init", "make a workspace: configuration, rules with tests, keys"),
     ("check", "say what is wrong with rule files"),
@@ -25,6 +26,8 @@ INTERRUPTED = 130
 def load(name: str) -> Command | None:
     """Load one command and only that: start-up time is a promise."""
     match name:
+        case "demo":
+            from server.cli.demo import COMMAND
         case "serve":
             from server.cli.serve import COMMAND
         case "init":

@@ -2,12 +2,12 @@
 
 import argparse
 import socket
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from server.cli.command import Command, Exit, Refusal
 from server.cli.config_choice import add_config_argument, chosen_config
+from server.cli.listening import listen, port_number
 
 if TYPE_CHECKING:
     from server.config import Config
@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_config_argument(parser)
     parser.add_argument("--host", help="default: the file's, then 127.0.0.1")
-    parser.add_argument("--port", type=_port, help="default: the file's, then 8700")
+    parser.add_argument("--port", type=port_number, help="default: the file's, then 8700")
     parser.add_argument("--store", metavar="URL", help="memory:, sqlite:///PATH or redis://HOST")
     parser.add_argument(
         "--workers", type=_workers, metavar="N", help="processes over one redis store (default: 1)"
@@ -32,14 +32,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="start although the store keeps less than the configuration asks for",
     )
-
-
-def _port(text: str) -> int:
-    number = int(text)
-    if not 0 <= number <= 65_535:
-        message = f"{number} is no port"
-        raise argparse.ArgumentTypeError(message)
-    return number
 
 
 def _workers(text: str) -> int:
@@ -58,7 +50,7 @@ def run(options: argparse.Namespace) -> Exit:
     """
     flags = _flags(options)
     config = chosen_config(options, flags)
-    listener = _listen(config.server.host, config.server.port)
+    listener = listen(config.server.host, config.server.port)
     try:
         if config.server.workers > 1:
             return _serve_by_several(config, listener, options, flags)
@@ -118,28 +110,6 @@ def _store_url(url: str) -> str:
     if url.startswith(_SQLITE) and not url.startswith(f"{_SQLITE}/"):
         return f"{_SQLITE}{Path(url.removeprefix(_SQLITE)).absolute()}"
     return url
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """Take the port before anything else is started.
-
-    Raises:
-        Refusal: the address cannot be listened on.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    if sys.platform != "win32":
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        # A backlog of its own: until the application is ready, connections wait instead of failing.
-        listener.listen(2_048)
-    except OSError as error:
-        listener.close()
-        why = error.strerror or str(error)
-        message = f"{host}:{port}: {why.lower()}. Try: --port {port + 1}"
-        raise Refusal(message) from error
-    return listener
 
 
 COMMAND = Command("serve", "Run the server.", add_arguments, run)

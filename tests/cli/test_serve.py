@@ -2,12 +2,10 @@
 
 import http.client
 import json
-import os
 import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -19,6 +17,7 @@ from websockets.sync.client import connect
 
 from engine.clock import Stopwatch
 from server.cli.command import Exit
+from tests.cli.processes import DEADLINE_S, ROOT, Process
 
 CONFIG = """\
 [[workspaces]]
@@ -51,38 +50,6 @@ rule hello {
     reply "No"  -> dismiss
 }
 """
-DEADLINE_S = 15.0
-ROOT = Path(__file__).resolve().parents[2]
-
-
-class Process:
-    """One `opportune serve` with everything it says on stderr."""
-
-    def __init__(self, folder: Path, *arguments: str) -> None:
-        number = len(list(folder.glob("said-*.txt")))
-        self._said = folder / f"said-{number}.txt"
-        with self._said.open("wb") as said:
-            self.child = subprocess.Popen(
-                [sys.executable, "-m", "server.cli.main", "serve", *arguments],
-                cwd=folder,
-                stdout=subprocess.DEVNULL,
-                stderr=said,
-                env={**os.environ, "PYTHONPATH": str(ROOT)},
-            )
-
-    @property
-    def said(self) -> str:
-        return self._said.read_text(encoding="utf-8")
-
-    def wait_for(self, words: str) -> None:
-        watch = Stopwatch()
-        while words not in self.said:
-            assert self.child.poll() is None, self.said
-            assert watch.elapsed_ms() < DEADLINE_S * 1000, f"waited for {words!r}: {self.said}"
-            time.sleep(0.02)
-
-    def ended(self) -> int:
-        return self.child.wait(timeout=DEADLINE_S)
 
 
 @pytest.fixture
@@ -112,7 +79,7 @@ def started() -> Iterator[list[Process]]:
 
 
 def _serve(started: list[Process], folder: Path, port: int, *more: str) -> Process:
-    process = Process(folder, "--port", str(port), *more)
+    process = Process(folder, "serve", "--port", str(port), *more)
     started.append(process)
     process.wait_for("Stop: Ctrl-C")
     return process
@@ -129,7 +96,7 @@ def _ready(port: int) -> tuple[int, dict[str, object]]:
 
 
 def _refused(folder: Path, *arguments: str) -> str:
-    process = Process(folder, *arguments)
+    process = Process(folder, "serve", *arguments)
     try:
         assert process.ended() == Exit.USAGE, process.said
     finally:
@@ -172,17 +139,20 @@ def test_a_saved_rule_file_is_live_and_a_broken_one_changes_nothing(
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the pasted commands need curl")
-def test_the_commands_that_make_run_prints_let_a_visitor_come_and_listen(
+def test_the_readmes_commands_let_a_visitor_come_and_listen(
     tmp_path: Path, port: int, started: list[Process]
 ) -> None:
     """The message itself takes 45 seconds; here the page view goes in and the socket says hello."""
     demo = ROOT / "server" / "demo"
     store = f"sqlite:///{tmp_path / 'demo.db'}"
     _serve(started, tmp_path, port, "--config", str(demo / "opportune.toml"), "--store", store)
-    printed = (demo / "try_it.txt").read_text(encoding="utf-8").replace("{port}", str(port))
-    commands = [line.strip() for line in printed.splitlines() if line.startswith("     ")]
-    assert len(commands) == 3
-    script = "\n".join(commands).replace("sleep 90", "sleep 1")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    set_up = [line for line in readme.splitlines() if line.startswith(("API=", "api() "))]
+    moment = readme.partition("The moment itself")[2].split("```")[1]
+    commands = [line.removeprefix("$ ") for line in moment.splitlines() if line.startswith("$ ")]
+    assert (len(set_up), len(commands)) == (2, 3)
+    script = "\n".join((*set_up, *commands)).replace("sleep 90", "sleep 1")
+    script = script.replace(":8700", f":{port}")
     done = subprocess.run(
         ["bash", "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
     )
