@@ -4,8 +4,8 @@ import { readFile, writeFile } from "node:fs/promises";
 import { brotliCompressSync, brotliDecompressSync, constants, gunzipSync } from "node:zlib";
 
 import zopfli from "@gfx/zopfli";
-import swc from "@swc/core";
 import { build, transform } from "esbuild";
+import { minify } from "terser";
 import uglify from "uglify-js";
 
 const STATIC = new URL("../server/static/", import.meta.url);
@@ -20,12 +20,11 @@ const FILES = [
 const TARGET = "es2022";
 const CSS_TARGET = "chrome123";
 // Two minifiers, one after the other: each finds what the other leaves.
-const SWC = {
+const TERSER = {
   ecma: 2022,
-  module: false,
-  compress: { ecma: 2022, passes: 5, toplevel: true, pure_getters: true },
-  mangle: { toplevel: true },
-  format: { asciiOnly: true, comments: false },
+  toplevel: true,
+  compress: { passes: 5, inline: 1, pure_getters: true, unsafe_arrows: true, keep_fargs: false, hoist_funs: true },
+  format: { ascii_only: true, comments: false },
 };
 const UGLIFY = {
   toplevel: true,
@@ -82,7 +81,7 @@ async function built(entry) {
     // Names that end in an underscore are ours alone: nobody outside reads them.
     mangleProps: /[a-z]_$/,
   });
-  const first = await swc.minify(result.outputFiles[0].text, SWC);
+  const first = await minify(result.outputFiles[0].text, TERSER);
   const { code, error } = uglify.minify(first.code, UGLIFY);
   if (error) throw error;
   if (/^(var|let|const|class|function)\b/.test(code)) complain(`${entry} leaves names in the page`);
