@@ -16,8 +16,10 @@ from engine.conversations.desk import Desk
 from engine.conversations.orders import Open
 from engine.conversations.voice import Voice
 from engine.custody_lines import Line, agent_session_line, appointment_line, lines_of
+from engine.errors import StoreUnavailable
 from engine.identity import seal_people
 from engine.ids import derived_id
+from engine.limits import ATTEMPTS_MAX
 from engine.runtime import Runtime
 from engine.step import Ordered
 from engine.stores.archive import Archive
@@ -28,6 +30,7 @@ ERASURES_A_LOOK_MAX = 100
 """Unfinished erasures that one look takes up; the next look goes on."""
 
 _ERASURE = "erasure"
+_RETRY_AFTER_MS = 1_000
 
 
 class Trace(msgspec.Struct, frozen=True):
@@ -171,17 +174,30 @@ class Custody:
         return is_known, tuple(Trace(*place, number) for place, number in numbers.items())
 
     async def _whole(self, workspace: str, erasure: Erasure) -> Erasure:
-        """Let nobody join these people any more; who has joined them meanwhile goes with them."""
-        people = await seal_people(self._store, workspace, erasure.visitors)
-        added = people[len(erasure.visitors) :]
+        """Let nobody join these people any more; who has joined them meanwhile goes with them.
+
+        Another erasure of them that is under way, or broke off, may have removed what named the others.
+        It wrote them down before, so that is read after the seal.
+
+        Raises:
+            StoreUnavailable: do it again.
+        """
         name = self._name(workspace, erasure.visitors[0])
-        doc = await self._store.get_doc(workspace, _ERASURE, name) if added else None
-        if doc is None:
-            return erasure
-        _, traces = await self._traces(workspace, added)
-        whole = msgspec.structs.replace(erasure, visitors=people, traces=(*erasure.traces, *traces))
-        await self._store.put_doc(workspace, _ERASURE, name, self._encode(whole), doc.version)
-        return whole
+        for _ in range(ATTEMPTS_MAX):
+            people = await seal_people(self._store, workspace, erasure.visitors)
+            doc = await self._store.get_doc(workspace, _ERASURE, name)
+            begun = erasure if doc is None else self._decode(doc.body)
+            known = {*erasure.visitors, *begun.visitors}
+            _, traces = await self._traces(workspace, [one for one in people if one not in known])
+            whole = _joined(begun, erasure, people, traces)
+            is_written = doc is None or whole == begun
+            if is_written and len(whole.visitors) == len(people):
+                return whole
+            if doc is not None and not is_written:
+                body = self._encode(whole)
+                await self._store.put_doc(workspace, _ERASURE, name, body, doc.version)
+            erasure = whole
+        raise StoreUnavailable("none", retry_after_ms=_RETRY_AFTER_MS)
 
     async def _finish(self, workspace: str, erasure: Erasure) -> int:
         """Remove it all, and forget that it was begun."""
@@ -240,6 +256,18 @@ class Custody:
         visitor, at_ms = erasure.visitors[0], erasure.begun_ms
         name = derived_id("evt", self._secret, workspace, visitor, "erased", at_ms)
         return Cause(name, at_ms, workspace, VisitorErased(), visitor)
+
+
+def _joined(
+    begun: Erasure, other: Erasure, people: Sequence[str], traces: Sequence[Trace]
+) -> Erasure:
+    """Put two accounts of one erasure together, with whom and what was found since."""
+    return msgspec.structs.replace(
+        begun,
+        visitors=tuple(dict.fromkeys((*begun.visitors, *other.visitors, *people))),
+        traces=tuple(dict.fromkeys((*begun.traces, *other.traces, *traces))),
+        archives=begun.archives or other.archives,
+    )
 
 
 def _agent_session_of(kept: Kept) -> int:

@@ -36,8 +36,10 @@ def take_event(program: Program, session: Session, event: Event, now_ms: int) ->
         event = msgspec.structs.replace(event, at_ms=state.start_ms)
     if now_ms - event.at_ms > LATE_MS_MAX or event.at_ms < session.base_ms:
         session.late_events += 1
-        # Its own time no longer matters: it takes effect when it was received.
-        event = msgspec.structs.replace(event, at_ms=now_ms, counted=True)
+        # Its own time no longer matters: it takes effect when it was received. By a clock that is behind that
+        # may be before the order begins, and what stands there is not kept.
+        at_ms = max(now_ms, session.base_ms)
+        event = msgspec.structs.replace(event, at_ms=at_ms, counted=True)
     slim = slim_event(program, event)
     if _follows(program, session, event):
         _remember(session, slim)

@@ -310,17 +310,29 @@ class Stepper:
         self, ref: SessionRef, loaded: Loaded, before: HotSession | None
     ) -> HotSession:
         """Take a session in hand; `before` is what this worker knew of it."""
-        hot = _decoded(ref, loaded)
+        hot = await self._revived(ref, loaded)
         if before is not None:
             hot.is_rolled_back = before.is_rolled_back or loaded.version < before.version
             hot.is_confirmed = before.is_confirmed and loaded.version == before.version
-        program = self._workspaces.program(ref.workspace, hot.session.source)
-        if hot.session.program == program.version:
-            revive(program, hot.session)
-        else:
-            await self._current(ref, hot)
         self._hot.put(ref, hot)
         return hot
+
+    async def _revived(self, ref: SessionRef, loaded: Loaded) -> HotSession:
+        """Make a stored session's state, under rules that are live when it is made.
+
+        One that was moved to rules which have left meanwhile is made anew: no commit says that it was ever
+        under them.
+        """
+        while True:
+            hot = _decoded(ref, loaded)
+            source = hot.session.source
+            program = self._workspaces.program(ref.workspace, source)
+            if hot.session.program == program.version:
+                revive(program, hot.session)
+                return hot
+            moved_to = await self._current(ref, hot)
+            if moved_to is self._workspaces.program(ref.workspace, source):
+                return hot
 
     async def _begin(self, ref: SessionRef, opens: Opens) -> HotSession:
         loaded = await self._store.load(ref)

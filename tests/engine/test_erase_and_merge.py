@@ -1,6 +1,7 @@
 """A merge and an erasure at once: whichever comes first, nothing of who was erased is left with anybody."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import cast
@@ -141,14 +142,15 @@ async def test_a_merge_at_any_instant_of_an_erasure_leaves_nothing(
     assert 5 < number < ROUNDS_MAX
 
 
-async def test_a_merge_that_broke_off_is_found_by_an_erasure(shop: World) -> None:
-    async def fail() -> None:
-        raise StoreUnavailable("unknown", 1)
+async def _fail() -> None:
+    raise StoreUnavailable("unknown", 1)
 
+
+async def test_a_merge_that_broke_off_is_found_by_an_erasure(shop: World) -> None:
     for number in count(1):
         workspace = f"w{number}"
         await begin(shop, workspace)
-        interrupted = Interrupted(shop.store, number, fail)
+        interrupted = Interrupted(shop.store, number, _fail)
         try:
             await link(cast("Store", interrupted), workspace)
             break
@@ -156,6 +158,40 @@ async def test_a_merge_that_broke_off_is_found_by_an_erasure(shop: World) -> Non
             await custody_of(shop, shop.store).erase(workspace, BROWSER)
             await is_forgotten(shop, workspace, BROWSER)
     assert 5 < number < ROUNDS_MAX
+
+
+async def _erase_twice(shop: World, workspace: str, number: int, last: int) -> tuple[bool, bool]:
+    """Erase a browser; at one call it is linked, and erased by another that breaks off at its `last` call.
+
+    Returns:
+        Whether either had so many calls.
+    """
+    await begin(shop, workspace)
+    other = Interrupted(shop.store, last, _fail)
+
+    async def link_and_erase() -> None:
+        await link(shop.store, workspace)
+        with suppress(StoreUnavailable):
+            await custody_of(shop, cast("Store", other)).erase(workspace, BROWSER)
+
+    one = Interrupted(shop.store, number, link_and_erase)
+    custody = custody_of(shop, cast("Store", one))
+    if await custody.erase(workspace, BROWSER) is None:
+        await custody.tidy([workspace])
+    await is_forgotten(shop, workspace, BROWSER)
+    return one.calls >= number, other.calls >= last
+
+
+async def test_of_two_erasures_at_once_either_takes_all_that_the_other_found() -> None:
+    async with world(HELP) as shop:
+        for number in count(1):
+            for last in count(1):
+                is_met, breaks = await _erase_twice(shop, f"w{number}-{last}", number, last)
+                if not breaks:
+                    break
+            if not is_met:
+                break
+        assert 5 < number < ROUNDS_MAX
 
 
 async def test_a_spend_that_is_carried_while_its_person_is_erased_brings_nothing_back(

@@ -3,11 +3,12 @@
 import pytest
 
 from engine.events import Event
-from engine.late import revive
+from engine.late import restart_order, revive
 from engine.limits import LATE_MS_MAX, TAIL_EVENTS_MAX
 from engine.profile import Profile
 from engine.session import Session, new_session
 from engine.step import Arrived, Handed, Input, TabClosed, step
+from engine.stores.base import Entry, SessionRef
 from engine.stores.codec import decode_session, encode_session
 from tests.engine.world import HELP, SECRET, START_MS, program_of, world
 
@@ -79,6 +80,17 @@ def test_events_that_come_long_after_the_start_of_their_session_count_once() -> 
     assert reread(after(given, is_reread=False)).state.events == 3
 
 
+def test_an_event_received_by_a_clock_that_is_behind_stays_in_the_count() -> None:
+    """The order began anew at a worker; another one's clock is a little behind it."""
+    session, profile = began(), Profile("vis_1")
+    step(PROGRAM, session, profile, arrived(1, START_MS + 1_000), SECRET)
+    restart_order(session)
+    for number, at_ms in ((2, 990), (3, 2_000), (4, 2_000 + LATE_MS_MAX)):
+        step(PROGRAM, session, profile, arrived(number, START_MS + at_ms), SECRET)
+    assert session.state.events == 4
+    assert reread(session).state == session.state
+
+
 @pytest.mark.anyio
 async def test_rules_that_came_and_went_unused_leave_no_trace_in_a_session() -> None:
     async with world(HELP) as shop:
@@ -90,4 +102,27 @@ async def test_rules_that_came_and_went_unused_leave_no_trace_in_a_session() -> 
         shop.runtime.workspaces.swap("w", "main", shop.program)
         found = await shop.runtime.read(ref)
         assert found is not None
+        assert encode_session(found[0]) == stored
+
+
+@pytest.mark.anyio
+async def test_rules_that_left_while_a_session_was_moved_to_them_leave_no_trace_in_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with world(HELP) as shop:
+        ref = await shop.session()
+        await shop.view(ref, "/pricing")
+        stored = (await shop.store.load(ref)).state
+        shop.runtime.forget(ref)
+        journal = shop.store.journal
+
+        async def read_slowly(of: SessionRef, first: int, limit: int) -> list[Entry]:
+            shop.runtime.workspaces.swap("w", "main", shop.program)
+            return await journal(of, first, limit)
+
+        monkeypatch.setattr(shop.store, "journal", read_slowly)
+        shop.runtime.workspaces.swap("w", "main", program_of(OTHER))
+        found = await shop.runtime.read(ref)
+        assert found is not None
+        assert found[0].program == shop.program.version
         assert encode_session(found[0]) == stored

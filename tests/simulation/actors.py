@@ -176,8 +176,9 @@ class Actors:
         def merge(worker: Worker) -> object:
             return link_user(worker.store, "w", visitor.user, visitor.known, visitor.id)
 
-        def merged(_: object) -> None:
+        def merged(is_linked: object) -> None:
             visitor.is_merging = False
+            visitor.is_linked |= bool(is_linked)
             visitor.merge_sessions |= self._world.sessions_of(visitor)
 
         self._world.ask_until(random, merge, merged, ATTEMPTS_MAX)
@@ -185,16 +186,17 @@ class Actors:
     def _erase(self, tab: Tab, random: Random) -> None:
         visitor = tab.visitor
         everybody = [v for v in self._world.visitors if set(v.ids) & set(visitor.ids)]
-        # While a merge is under way nobody knows whether it comes before or after.
-        is_person = not any(one.is_merging for one in everybody)
+        # While a merge is under way nobody knows whether it comes before or after; a refused one joins nobody.
+        is_known = not any(one.is_merging for one in everybody)
+        person = [one for one in everybody if one.is_linked] if is_known else []
         for one in everybody:
             one.erased_s = self._world.loop.time()
             self._world.ledger.release(one)
 
         def erased(at_ms: object) -> None:
             if at_ms is not None:
-                ids = {name for one in everybody for name in one.ids}
-                self._world.ledger.erase(visitor, ids if is_person else {visitor.id})
+                ids = {name for one in person for name in one.ids} if visitor in person else set()
+                self._world.ledger.erase(visitor, ids | {visitor.id})
 
         self._world.ask_until(
             random, lambda worker: worker.custody.erase("w", visitor.id), erased, ATTEMPTS_MAX

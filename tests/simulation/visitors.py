@@ -99,6 +99,7 @@ class Visitor:
         self.known = ""
         self.erased_s: float | None = None
         self.is_merging = False
+        self.is_linked = False
         self.merge_sessions: set[str] = set()
         self.words = 0
         self.pages = 0

@@ -28,6 +28,9 @@ WAIT_MS = (2_000, 3_500)
 END_S = 25
 """How long a world is given at its end to bring everything in order, in seconds of its own time."""
 
+READ_ROUNDS_MAX = 5
+"""How often tabs that read on say what they have shown: a message may bring one more, up to the caps."""
+
 
 class World:
     """A deployment and its visitors on one loop."""
@@ -258,9 +261,13 @@ class World:
             tab.ref = tab.read_ref
             self.actors.attach(tab, random)
         await asyncio.sleep(2.0)
-        for tab in reading:
-            self.actors.send(tab, random, everything=True)
-        await asyncio.sleep(2.0)
+        for _ in range(READ_ROUNDS_MAX):
+            for tab in reading:
+                self.actors.send(tab, random, everything=True)
+            await asyncio.sleep(2.0)
+            # What was sent may bring a message, whose display is to be told too.
+            if not any(tab.pending for tab in reading):
+                break
 
     async def clean_up(self) -> None:
         """End every task, also those of the dead; nothing of this is part of the run."""
