@@ -1,6 +1,5 @@
 """Our widget, served by `opportune serve`, on a page of another origin."""
 
-import gzip
 import http.client
 import json
 import subprocess
@@ -82,9 +81,12 @@ class Caller:
 
 
 def _sizes() -> dict[str, float]:
-    """Measure the built script, and tracker and transport alone where Node can build them."""
-    whole = (_ROOT / "server" / "static" / "widget.js").read_bytes()
-    sizes = {"all_gz": float(len(gzip.compress(whole, 9)))}
+    """Weigh the script as it is served, and tracker and transport alone where Node can build them."""
+    built = _ROOT / "server" / "static" / "widget.js"
+    sizes = {
+        "all_gz": float(built.with_suffix(".js.gz").stat().st_size),
+        "all_br": float(built.with_suffix(".js.br").stat().st_size),
+    }
     measured = subprocess.run(
         ("node", "build.mjs", "--sizes"),
         cwd=_ROOT / "web",

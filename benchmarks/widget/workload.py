@@ -18,6 +18,7 @@ METRICS = (
     Metric("visible_p95_ms", "ms from the call to a visible message, p95", "less"),
     Metric("load_ms", "ms of the main thread at load, beyond the page without a script", "less"),
     Metric("all_gz", "bytes of the script, gzipped", "less"),
+    Metric("all_br", "bytes of the script as brotli", "less"),
     Metric("measuring_gz", "bytes of tracker and transport alone, gzipped", "less"),
     Metric("requests", "requests of the page before the message", "less"),
 )
