@@ -13,6 +13,7 @@ import msgspec
 
 from engine import intake, openings
 from engine.clock import SystemClock
+from engine.errors import StoreUnavailable
 from engine.outbox import sender
 from engine.outbox.attempts import Attempts
 from engine.outbox.endpoint import Endpoint
@@ -30,6 +31,7 @@ from engine.stores.rates import Rates
 from engine.stores.redis import lane as redis_lane
 from engine.stores.redis import replies as redis_replies
 from engine.stores.redis import store as redis_impl
+from engine.stores.redis.replies import Reply, ServerSaid
 from engine.stores.redis.store import RedisStore
 from engine.stores.sqlite import custody as sqlite_custody
 from engine.stores.sqlite.store import SqliteStore
@@ -40,6 +42,9 @@ from server.wire.decoding import Reader
 
 LATER_S = 0.4
 CAP_NEVER = 1 << 30
+
+FREED_AFTER_S = 0.3
+"""How soon `free_slots` gives a command up: what is on its way when answers come again is newer than they are."""
 
 
 def tell_before_commit() -> None:
@@ -123,17 +128,24 @@ def no_seen() -> None:
 
 
 def free_slots() -> None:
-    """Give the place of a command whose caller left to the next reply, and wait for replies for ever."""
-    safe = redis_lane.HiredisLane._forget
+    """Give up commands that are not answered soon, and give their places to what is sent next."""
+    tick, heard = redis_lane.HiredisLane._tick, redis_lane.HiredisLane.replied
 
-    def forget(lane: redis_lane.HiredisLane) -> None:
-        safe(lane)
-        calls = [slot for slot in lane._flight if isinstance(slot, redis_lane._Call)]
-        if all(call.future.done() for call in calls):
+    def impatient(lane: redis_lane.HiredisLane) -> None:
+        if lane._flight and lane._loop.time() - lane._heard_s > FREED_AFTER_S:
+            for slot in lane._flight:
+                if isinstance(slot, redis_lane._Call):
+                    lane._fail(slot, StoreUnavailable("unknown", 1_000))
             lane._flight.clear()
             lane._flush()
+        tick(lane)
 
-    redis_lane.HiredisLane._forget = forget  # type: ignore[method-assign]  # the safety that is off
+    def replied(lane: redis_lane.HiredisLane, reply: Reply | ServerSaid) -> None:
+        if lane._flight or not lane._is_ready:
+            heard(lane, reply)
+
+    redis_lane.HiredisLane._tick = impatient  # type: ignore[method-assign]  # the safety that is off
+    redis_lane.HiredisLane.replied = replied  # type: ignore[method-assign]  # so that it goes on
     redis_lane.SILENCE_S = 1e9  # type: ignore[attr-defined]  # imported there
 
 
