@@ -1,6 +1,5 @@
 """The API's documents and their pages: made at the first request, answered from memory after it."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +12,7 @@ from server.contract.docs_html import CSP
 from server.contract.docs_pages import http_page, sockets_page
 from server.contract.openapi import openapi_document
 from server.contract.operation import Operation
+from server.entity_tags import entity_tag, has_current
 from server.wire.envelope import JSON_TYPE, Answer, Header
 
 STYLE_SHEET = Path(__file__).parents[1] / "static" / "docs.css"
@@ -73,9 +73,8 @@ class Docs:
 
 def _kept(call: Call, body: bytes, *headers: Header) -> Answer:
     """Answer a body that changes with the server's version only."""
-    etag = b'"' + hashlib.sha256(body).hexdigest()[:16].encode() + b'"'
-    kept = ((b"etag", etag), _CACHE)
-    known = (part.strip() for part in call.headers.get(b"if-none-match", b"").split(b","))
-    if any(tag.removeprefix(b"W/") in (etag, b"*") for tag in known):
+    tag = entity_tag(body)
+    kept = ((b"etag", tag), _CACHE)
+    if has_current(call.headers, tag):
         return Answer(304, b"", kept)
     return Answer(200, body, (*headers, *kept))
