@@ -142,11 +142,7 @@ class Socket(Delivery):
     def __init__(
         self, worker: Worker, ref: SessionRef, tab: Tab, fail: Callable[[Exception], None]
     ) -> None:
-        services = SimpleNamespace(
-            runtime=worker.runtime,
-            sockets=SimpleNamespace(note_handed=lambda _: None),
-            metrics=SimpleNamespace(count_delivered=lambda _: None),
-        )
+        services = SimpleNamespace(runtime=worker.runtime)
         super().__init__(cast("Services", services), ref, self._show)  # type: ignore[arg-type]  # no frames
         self.worker = worker
         self.tab = tab
