@@ -40,8 +40,6 @@ export let waitS = 0;
 export let isTyping = false;
 /** Messages that were on screen here, also when the server does not know it yet. */
 export const seen = new Set<string>();
-/** Messages sent since then, Unix milliseconds, are new. */
-const sinceMs = Date.now();
 
 /** Forgets what the server tells again: all but own words that it does not have, and those too in the end. */
 export function forgetEntries(isAll?: boolean): void {
@@ -92,7 +90,8 @@ export function shownEntries(): Entry[] {
   return entries.filter((entry) => !entry.isWaiting_);
 }
 
-export function takeMessage(frame: MessageFrame): Entry | undefined {
+/** Takes a message; one of the time before this page began, or was connected anew, is no news. */
+export function takeMessage(frame: MessageFrame, isNews: boolean): Entry | undefined {
   const { id, outcome, text } = frame;
   const isProactive = frame.kind === "proactive";
   const isMine = frame.from === "visitor";
@@ -111,7 +110,7 @@ export function takeMessage(frame: MessageFrame): Entry | undefined {
     isProactive_: isProactive,
     isWaiting_: isProactive && !isSeen && !outcome,
     deadlineMs_: deadlineOf(frame),
-    isUnseen_: !isMine && !outcome && (isProactive ? isSeen : Date.parse(frame.timestamp) >= sinceMs),
+    isUnseen_: !isMine && !outcome && (isProactive ? isSeen : isNews),
     isAnswered_: !!frame.clicked || outcome === "replied",
     replies_: frame.quick_replies ?? [],
     display_: frame.display ?? "card",
@@ -119,19 +118,19 @@ export function takeMessage(frame: MessageFrame): Entry | undefined {
   } as const);
 }
 
-export function takeEvent({ event, data }: EventFrame): void {
+export function takeEvent({ event, data }: EventFrame, isNews: boolean): void {
   const entry = find(data.message_id);
   if (event === "message_withdrawn") withdraw(entry);
   else if (event === "message_status") hear(entry, data);
   else if (event === "session_status") setStatus(data.status as SessionStatus, data.estimated_wait);
-  else if (event === "appointment_scheduled") takeBooking(data);
-  else if (event === "handoff") addNews(data.agent_name ? "joined" : "person", data.agent_name);
-  else if (data.slots) Object.assign(addNews("slots"), { slots_: data.slots, timezone_: data.timezone });
-  else if (data.phone_number) addNews("phone", data.phone_number);
+  else if (event === "appointment_scheduled") takeBooking(data, isNews);
+  else if (event === "handoff") addNews(isNews, data.agent_name ? "joined" : "person", data.agent_name);
+  else if (data.slots) Object.assign(addNews(isNews, "slots"), { slots_: data.slots, timezone_: data.timezone });
+  else if (data.phone_number) addNews(isNews, "phone", data.phone_number);
 }
 
-function takeBooking({ date, time }: EventFrame["data"]): void {
-  const done = addNews("booked", `${date}, ${time}`);
+function takeBooking({ date, time }: EventFrame["data"], isNews: boolean): void {
+  const done = addNews(isNews, "booked", `${date}, ${time}`);
   for (const offer of entries) {
     if (offer.kind_ !== "slots") continue;
     offer.isAnswered_ = true;
@@ -152,8 +151,8 @@ function find(id: string | undefined): Entry | undefined {
   return entries.find((entry) => entry.id_ === id);
 }
 
-function addNews(kind: Entry["kind_"], text = ""): Entry {
-  return add({ kind_: kind, text_: text, isUnseen_: true });
+function addNews(isNews: boolean, kind: Entry["kind_"], text = ""): Entry {
+  return add({ kind_: kind, text_: text, isUnseen_: isNews });
 }
 
 function add(given: Partial<Entry>): Entry {

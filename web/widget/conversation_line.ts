@@ -19,6 +19,8 @@ type SequenceFrame = Extract<ServerFrame, { type: "message" | "event" | "message
 /** "" until something was read. */
 let epoch = "";
 let offset = 0;
+/** Frames up to it tell what was before this page, or before the connection to another sequence. */
+let historyOffset = 0;
 let looking: Timer;
 
 // Whatever fails here, what is measured goes on.
@@ -49,7 +51,10 @@ function take(frame: ServerFrame): void {
   const { type } = frame;
   if (type === "hello") {
     // A server that cannot go on where we stopped sends its newest messages: they take the place of ours.
-    if (!frame.recovered) restart(frame.epoch);
+    if (!frame.recovered) {
+      restart(frame.epoch);
+      historyOffset = frame.offset;
+    }
     setStatus(frame.status);
     repeatAsks();
   } else if (type === "pong") settleAsk(frame.id);
@@ -68,8 +73,9 @@ function takeNext(frame: SequenceFrame): void {
   }
   if (frame.offset <= offset) return;
   offset = frame.offset;
-  if (frame.type === "event") takeEvent(frame);
-  else if (frame.type === "message") hear(frame);
+  const isNews = offset > historyOffset;
+  if (frame.type === "event") takeEvent(frame, isNews);
+  else if (frame.type === "message") hear(frame, isNews);
   else if (!frame.client_id) {
     // Of a click the words are the reply's; they stand above whatever answers them.
     const words = settleClick();
@@ -77,8 +83,8 @@ function takeNext(frame: SequenceFrame): void {
   }
 }
 
-function hear(frame: MessageFrame): void {
-  const entry = takeMessage(frame);
+function hear(frame: MessageFrame, isNews: boolean): void {
+  const entry = takeMessage(frame, isNews);
   // What an earlier page showed is no news.
   if (!entry || !(entry.isWaiting_ || (entry.isUnseen_ && !entry.isProactive_))) return;
   const { id: messageId, text, from, kind } = frame;
@@ -98,10 +104,14 @@ async function readNext(): Promise<void> {
   if (!isHttp) return;
   const { status_, body_ } = answer;
   if (status_ !== 200) return failed(answer);
-  const isAnother = epoch && epoch !== body_.epoch;
-  if (epoch !== body_.epoch) restart(body_.epoch!);
-  if (isAnother) return readNext();
+  const isAnother = epoch !== body_.epoch;
+  const isAgain = isAnother && epoch;
+  if (isAnother) restart(body_.epoch!);
+  if (isAgain) return readNext();
+  // What the first answer brings was there before.
+  historyOffset = isAnother ? Infinity : 0;
   body_.messages!.forEach(takeNext);
+  historyOffset = 0;
   drawSoon();
   look(body_.nextCheckMs!);
 }
