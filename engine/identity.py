@@ -169,6 +169,50 @@ async def link_user(store: Store, workspace: str, user: str, known: str, anonymo
     Raises:
         StoreUnavailable: do it again; what was done already is found done.
     """
+    _, other = await _read(store, workspace, anonymous)
+    joined = other.merged_into
+    if not joined or joined == known or await proven_user(store, workspace, other):
+        return await _join(store, workspace, known, anonymous, user)
+    # Clients joined it with another id before: that one is the person who is known now.
+    return await _join_all(store, workspace, known, joined, user)
+
+
+async def proven_user(store: Store, workspace: str, profile: Profile) -> str:
+    """Return the user id that a visitor proved, here or as the one this is merged into; "" for none."""
+    if profile.user or not profile.merged_into:
+        return profile.user
+    _, owner = await _read(store, workspace, profile.merged_into)
+    return owner.user
+
+
+async def join_visitors(store: Store, workspace: str, other: str, former: str) -> bool:
+    """Merge a visitor into another id that a client says is the same person; nobody vouches for it.
+
+    Returns:
+        Whether they are one from now on. False, and nothing is changed, when either of them proved who
+        they are or is merged into somebody else (API.md 2.3).
+
+    Raises:
+        StoreUnavailable: do it again; what was done already is found done.
+    """
+    _, profile = await _read(store, workspace, other)
+    if profile.is_known or other == former:
+        return False
+    return await _join_all(store, workspace, other, former, "")
+
+
+async def _join_all(store: Store, workspace: str, known: str, former: str, user: str) -> bool:
+    """Merge a visitor, and those who are part of it already, into `known`."""
+    _, before = await _read(store, workspace, former)
+    if not await _join(store, workspace, known, former, user):
+        return False
+    for name in before.identities:
+        await _point(store, workspace, name, known)
+    return True
+
+
+async def _join(store: Store, workspace: str, known: str, anonymous: str, user: str) -> bool:
+    """Merge `anonymous` into `known`, whom `user` names when it is proven."""
     for _ in range(ATTEMPTS_MAX):
         record, profile = await _read(store, workspace, known)
         other_record, other = await _read(store, workspace, anonymous)
@@ -180,7 +224,7 @@ async def link_user(store: Store, workspace: str, user: str, known: str, anonymo
                 anonymous = ""
             continue
         merged = merge_profiles(profile, other) if joins else msgspec.structs.replace(profile)
-        merged.user = user
+        merged.user = user or profile.user
         is_kept = None if profile.is_sealed else await _put(store, workspace, merged, record)
         if is_kept is False:
             continue
@@ -193,6 +237,18 @@ async def link_user(store: Store, workspace: str, user: str, known: str, anonymo
         is_joined = await _put(store, workspace, after, other_record)
         if is_joined is not False:
             return bool(is_kept and is_joined)
+    raise StoreUnavailable("none", retry_after_ms=_RETRY_AFTER_MS)
+
+
+async def _point(store: Store, workspace: str, visitor: str, known: str) -> None:
+    """Let a visitor who was merged into one who is merged now lead straight to whom that one is."""
+    for _ in range(ATTEMPTS_MAX):
+        record, profile = await _read(store, workspace, visitor)
+        if record is None or profile.is_sealed or profile.merged_into in ("", known):
+            return
+        profile.merged_into = known
+        if await _put(store, workspace, profile, record) is not False:
+            return
     raise StoreUnavailable("none", retry_after_ms=_RETRY_AFTER_MS)
 
 

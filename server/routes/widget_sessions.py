@@ -2,10 +2,7 @@
 
 import msgspec
 
-from engine.causes import Cause, VisitorIdentified
-from engine.events import Event, Scalar
-from engine.identity import known_visitor, link_user
-from engine.ids import derived_id
+from engine.identity import known_visitor, proven_user
 from engine.runtime_types import SessionView
 from engine.shown import rfc3339
 from engine.stores.base import SessionRef
@@ -15,10 +12,10 @@ from server.access.widget_access import admit
 from server.call import Call
 from server.errors import ApiError
 from server.ingest.client import client_of
+from server.known_users import join_known, tell_known
 from server.routes.widgets import shown_config
 from server.services import Services
 from server.widget_visits import (
-    USER_ID,
     Visit,
     arrive,
     bad_visitor_token,
@@ -117,11 +114,10 @@ async def _arrive_known(services: Services, visit: Visit, user: str) -> SessionR
     for_known = _made_for(visit, known)
     await check_consent(services, visit)
     await check_consent(services, for_known)
-    anonymous = here if here is not None and here != known else ""
-    await link_user(services.store, workspace, user, known, anonymous)
+    await join_known(services, workspace, user, here or "")
     ref = await arrive(services, visit if visit.view else for_known)
     if visit.view is None or not visit.view.verified:
-        await _tell(services, visit.access, ref, (user, known))
+        await tell_known(services, visit.access, ref, user, known)
     return ref
 
 
@@ -130,32 +126,10 @@ async def _may_be(services: Services, ref: SessionRef, known: str) -> bool:
     if ref.visitor == known:
         return True
     profile = await visitor_profile(services, ref.workspace, ref.visitor)
-    return profile.merged_into == known or not profile.is_known
+    if profile.merged_into == known:
+        return True
+    return not await proven_user(services.store, ref.workspace, profile)
 
 
 def _made_for(visit: Visit, known: str) -> Visit:
     return msgspec.structs.replace(visit, view=None, visitor=known)
-
-
-async def _tell(
-    services: Services, access: WidgetAccess, ref: SessionRef, who: tuple[str, str]
-) -> None:
-    """Let the session's rules see the known visitor, and tell others, once for each session and user."""
-    user, known = who
-    now_ms, workspace = services.clock.now_ms(), access.workspace.id
-    attributes: dict[str, Scalar] = dict((await visitor_profile(services, workspace, known)).attrs)
-    told = Event("", "context", now_ms, attributes=attributes, origin="engine")
-    identified = Event(
-        f"verified:{ref.session}:{known}",
-        "identify",
-        now_ms,
-        attributes={USER_ID: user},
-        origin="api",
-    )
-    await services.runtime.note(ref, (told, identified) if attributes else (identified,))
-    cause_id = derived_id("evt", services.secret, workspace, ref.session, "identified", known)
-    body, source = VisitorIdentified(user), access.site.source_id
-    cause = Cause(cause_id, now_ms, workspace, body, known, ref.session, source)
-    await services.runtime.tell((cause,))
-    # Last, so that a session that is marked has been told of.
-    await services.runtime.mark_verified(ref)

@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from engine.identity import (
     anonymous_after,
     carry_spend,
+    join_visitors,
     known_visitor,
     link_user,
     may_be_merged,
     merge_profiles,
+    proven_user,
 )
 from engine.limits import (
     ATTRIBUTES_MAX,
@@ -275,3 +277,65 @@ async def test_nothing_is_carried_for_a_visitor_who_is_nobody_else(store: Store)
     await carry_spend(store, "w", "browser")
     await carry_spend(store, "w", "nobody")
     assert await read(store, "browser") == Profile("browser", visits=1)
+
+
+# ---- ids that clients call one person's
+
+
+@pytest.mark.anyio
+async def test_two_ids_that_a_client_calls_one_share_their_caps_and_prove_nothing(
+    store: Store,
+) -> None:
+    await put(store, Profile("anon", grants=[Grant(1, "help", "chat_1", "msg_1")]))
+    await put(store, Profile("u1", grants=[Grant(2, "help", "chat_2", "msg_2")]))
+    assert await join_visitors(store, "w", "u1", "anon")
+    for visitor in ("anon", "u1"):
+        assert messages((await read(store, visitor)).grants) == {"msg_1", "msg_2"}
+    joined = await read(store, "u1")
+    assert (joined.user, joined.identities) == ("", ["anon"])
+    assert await proven_user(store, "w", await read(store, "anon")) == ""
+
+
+@pytest.mark.anyio
+async def test_joining_twice_is_joining_once(store: Store) -> None:
+    await put(store, Profile("anon", visits=2))
+    await put(store, Profile("u1", visits=1))
+    for _ in range(2):
+        assert await join_visitors(store, "w", "u1", "anon")
+    assert (await read(store, "u1")).visits == 3
+
+
+@pytest.mark.anyio
+async def test_a_visitor_cannot_be_joined_with_itself_nor_in_a_circle(store: Store) -> None:
+    assert not await join_visitors(store, "w", "a", "a")
+    await join_visitors(store, "w", "b", "a")
+    assert not await join_visitors(store, "w", "a", "b")
+    assert (await read(store, "b")).merged_into == ""
+
+
+@pytest.mark.anyio
+async def test_whoever_was_joined_before_follows_into_the_next_join(store: Store) -> None:
+    for one, former in (("b", "a"), ("c", "b"), ("d", "c")):
+        assert await join_visitors(store, "w", one, former)
+    assert [(await read(store, name)).merged_into for name in "abc"] == ["d", "d", "d"]
+
+
+@pytest.mark.anyio
+async def test_no_client_s_word_touches_a_proven_visitor(store: Store) -> None:
+    await link_user(store, "w", "u1", "known", "browser")
+    await put(store, Profile("eve"))
+    before = [await store.visitor("w", name) for name in ("known", "browser", "eve")]
+    for one, former in (("known", "eve"), ("eve", "known"), ("eve", "browser"), ("browser", "eve")):
+        assert not await join_visitors(store, "w", one, former)
+    assert [await store.visitor("w", name) for name in ("known", "browser", "eve")] == before
+
+
+@pytest.mark.anyio
+async def test_who_proves_a_user_brings_along_whom_clients_joined_before(store: Store) -> None:
+    await put(store, Profile("anon", grants=[Grant(1, "help", "chat_1", "msg_1")]))
+    await join_visitors(store, "w", "u1", "anon")
+    assert await link_user(store, "w", "u1", "known", "anon")
+    known = await read(store, "known")
+    assert (known.user, messages(known.grants)) == ("u1", {"msg_1"})
+    assert [(await read(store, name)).merged_into for name in ("anon", "u1")] == ["known"] * 2
+    assert await proven_user(store, "w", await read(store, "anon")) == "u1"
