@@ -192,6 +192,9 @@ class FollowUp(msgspec.Struct, frozen=True, tag="follow_up"):
     message: str = ""
 
 
+Consent = Literal["", "granted", "refused"]
+"""What a visitor said of consent: nothing, yes, or no. A privacy signal and a pending answer are a no."""
+
 Body = (
     ConversationStarted
     | ConversationUpdated
@@ -218,7 +221,8 @@ class Cause(msgspec.Struct, frozen=True, omit_defaults=True):
     """One thing to tell. `id` is derived from what it tells, the same each time it is told.
 
     `sequence` is the number of the first event that webhooks are told of it, among all of its session,
-    from 1; 0 = none, or no step of the session made it.
+    from 1; 0 = none, or no step of the session made it. `user` is the user id that the visitor proved, "" for
+    an anonymous one. `consent` is what they had said of it then, "" also where no step of a session made it.
     """
 
     id: str
@@ -229,6 +233,8 @@ class Cause(msgspec.Struct, frozen=True, omit_defaults=True):
     session: str = ""
     source: str = ""
     sequence: int = 0
+    user: str = ""
+    consent: Consent = ""
 
 
 _encode = msgspec.msgpack.Encoder().encode

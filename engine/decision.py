@@ -37,6 +37,7 @@ class DecisionRow(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     `why` is one sentence. `gates` are the closed ones, in their order; `beaten` the rules that could
     have spoken too; `closest` the rule that came nearest without, and the condition that kept it silent.
+    `estimated`: the rule uses visible time, and that of the page was measured by nobody.
     """
 
     id: str
@@ -53,3 +54,4 @@ class DecisionRow(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     why: str = ""
     beaten: tuple[str, ...] = ()
     closest: str = ""
+    estimated: bool = False

@@ -7,7 +7,10 @@ import msgspec
 Origin = Literal["widget", "segment", "rudder", "posthog", "api", "engine"]
 Scalar = str | int | float | bool | None
 
-BROWSER_ORIGINS: frozenset[str] = frozenset({"widget", "segment", "rudder", "posthog"})
+FOREIGN_ORIGINS: frozenset[str] = frozenset({"segment", "rudder", "posthog"})
+"""Origins of events that other tools' clients sent."""
+
+BROWSER_ORIGINS: frozenset[str] = FOREIGN_ORIGINS | {"widget"}
 
 
 class Event(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -9,6 +9,7 @@ import msgspec
 
 from engine.clause_text import condition_text
 from engine.decision import Gate
+from engine.estimates import is_estimated
 from engine.session import Session
 from engine.windows import StateFacts
 from rules.addresses import address
@@ -55,7 +56,10 @@ class GateRecord(msgspec.Struct, frozen=True):
 
 
 class Record(msgspec.Struct, frozen=True):
-    """Why one rule spoke or stayed silent at one instant."""
+    """Why one rule spoke or stayed silent at one instant.
+
+    `estimated` is there when it is true: the rule uses visible time that nobody measured.
+    """
 
     rule: str
     at_ms: int
@@ -65,6 +69,7 @@ class Record(msgspec.Struct, frozen=True):
     clauses: tuple[ClauseRecord, ...]
     gates: tuple[GateRecord, ...]
     earliest_ms: int | None
+    estimated: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 def explain(
@@ -94,6 +99,7 @@ def explain(
             for gate in gates
         ),
         earliest_ms=_or_none(earliest_ms),
+        estimated=is_estimated(program, rule, session.state) or msgspec.UNSET,
     )
 
 

@@ -5,7 +5,16 @@ Total, pure but for the state it is given, and deterministic: the journal is the
 
 from collections.abc import Mapping
 
-from engine.events import Event
+from engine.cart import (
+    CART_EVENTS,
+    CART_FIELDS,
+    CART_TOTAL,
+    in_units,
+    is_of_cart,
+    stated_total,
+    total_after,
+)
+from engine.events import FOREIGN_ORIGINS, Event
 from engine.limits import (
     ATTRIBUTE_CHARS_MAX,
     ATTRIBUTES_MAX,
@@ -13,7 +22,15 @@ from engine.limits import (
     VALUE_CHARS_MAX,
 )
 from engine.session import State
-from engine.tabs import close_tab, correct_dwell, enter_tab, hide_tab, show_tab, start_page
+from engine.tabs import (
+    UTM_NAMES,
+    close_tab,
+    correct_dwell,
+    enter_tab,
+    hide_tab,
+    show_tab,
+    start_page,
+)
 from rules.addresses import address
 from rules.checked import Value
 from rules.compiler.program import Program
@@ -45,6 +62,8 @@ def apply_event(program: Program, state: State, event: Event) -> int:
     rejected = 0
     if event.attributes or event.referrer or name == "identify":
         rejected = set_attributes(program, state, event)
+    if name in CART_EVENTS or CART_TOTAL in event.attributes:
+        _follow_cart(program, state, event)
     if at_ms > state.event_ms:  # noqa: PLR1730  # a call of max costs three times as much here
         state.event_ms = at_ms
     state.events += 1
@@ -121,11 +140,34 @@ def set_attributes(program: Program, state: State, event: Event) -> int:
     return rejected
 
 
+def show_cart(program: Program, state: State) -> None:
+    """Write the cart's total, as far as it is known, into the attribute that rules declare for it."""
+    plan = program.checked.attributes.get(CART_TOTAL)
+    if plan is None or state.cart < 0:
+        return
+    value = in_units(plan.type.kind, state.cart)
+    if value is not None and _has_room(state, CART_TOTAL, value):
+        state.attrs[CART_TOTAL] = value
+
+
+def _follow_cart(program: Program, state: State, event: Event) -> None:
+    """Keep the cart's total; what an event itself says of it wins, and stands in the attribute already."""
+    if event.origin == "engine":
+        # What it carries over is in the rules' units, and of no client's cart.
+        return
+    stated = stated_total(event)
+    if stated is None:
+        state.cart = total_after(state.cart, event)
+        show_cart(program, state)
+    else:
+        state.cart = stated
+
+
 _READ_WHOLE = frozenset({"scroll", "heartbeat", "page_leave", "identify", "tab_closed"})
 NO_FIELDS: Mapping[str, Value] = {}
 _SETTABLE_BUILT_IN = frozenset(
     {"visitor.name", "visitor.email", "country", "language", "device", "agents_online"}
-)
+) | {f"utm.{name}" for name in UTM_NAMES}
 
 
 def _set_attribute(program: Program, state: State, name: str, raw: object) -> int:
@@ -168,11 +210,13 @@ def slim_event(program: Program, event: Event) -> Event:
     name = event.name
     properties, attributes = event.properties, event.attributes
     if properties and name not in _READ_WHOLE:
-        wanted = program.field_plans.get(name, ())
-        properties = {p.name: properties[p.name] for p in wanted if p.name in properties}
+        wanted = [plan.name for plan in program.field_plans.get(name, ())]
+        if is_of_cart(event):
+            wanted += CART_FIELDS
+        properties = {field: properties[field] for field in wanted if field in properties}
     if attributes:
         known = program.checked.attributes
-        attributes = {name: value for name, value in attributes.items() if name in known}
+        attributes = {n: value for n, value in attributes.items() if n in known or n == CART_TOTAL}
     url = title = referrer = None
     if name == "view" or event.counted:
         url, title, referrer = event.url, event.title, event.referrer
@@ -200,12 +244,17 @@ def _apply_own(program: Program, state: State, event: Event) -> None:
 def _apply_to_tab(program: Program, state: State, event: Event) -> None:
     if event.name == "hide":
         hide_tab(program, state, event.tab, event.at_ms, silent=False)
+        state.tabs[event.tab].measured = True
         return
+    is_first = event.tab not in state.tabs
     entry = enter_tab(program, state, event.tab, event.at_ms)
+    if is_first or event.name == "view":
+        entry.foreign = event.origin in FOREIGN_ORIGINS
     match event.name:
         case "view":
             start_page(program, state, event.url, event.title, event.at_ms)
         case "show":
+            entry.measured = True
             show_tab(state, entry, event.at_ms)
         case "scroll":
             _deepen(state, event.properties.get("depth"))

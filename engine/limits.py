@@ -198,6 +198,9 @@ CONTACT_CHARS_MAX = 200
 # Messages of a session that one look at its history reads; more are asked for with an offset.
 # test_a_transcript_is_read_in_pages
 TRANSCRIPT_ROWS_MAX = 100
+# Earlier messages of a conversation that an assistant is given; the newest ones.
+# test_an_assistant_is_given_the_newest_messages_up_to_the_limit
+EARLIER_MESSAGES_MAX = 50
 # Anonymous visitors merged into a known one that its profile names; the oldest leave the list.
 # test_a_profile_names_its_newest_identities
 IDENTITIES_MAX = 50
@@ -276,3 +279,4 @@ ACCEPTED_BATCH_LEN_MAX = 256
 ACCEPTED_AGE_MS_MAX = 12 * 3_600_000
 
 assert ACCEPTED_KEPT_MS < ACCEPTED_AGE_MS_MAX < ERASED_KEPT_MS
+assert 2 * EARLIER_MESSAGES_MAX <= TRANSCRIPT_ROWS_MAX

@@ -6,6 +6,7 @@ LANGUAGE.md 10, Reload; STORES.md 3, "Another program version".
 from collections.abc import Sequence
 
 from engine.events import Event
+from engine.fold import show_cart
 from engine.late import restart_order, revive, take_event
 from engine.session import Session, new_session
 from engine.stores.codec import decode_state, encode_state
@@ -49,6 +50,7 @@ def move_session(
             if register.key not in known:
                 state.regs[number] = fresh[number]
     _drop_misfits(program, session)
+    show_cart(program, state)
     for tab in state.tabs.values():
         tab.counts = []
     session.program = program.version

@@ -5,6 +5,7 @@ from engine.conversations.words import append_message
 from engine.decide import Blocked, Verdict
 from engine.decision import DecisionRow
 from engine.effect import Ground
+from engine.estimates import is_estimated
 from engine.explain import sentence, trigger_of
 from engine.ids import derived_id
 from engine.limits import GRANTS_MAX, SUPPRESSED_MAX
@@ -85,6 +86,7 @@ def _sent_row(ground: Ground, verdict: Verdict, rule: RulePlan, message: Message
         why=sentence(program, rule, ground.session, verdict.now_ms, ()),
         beaten=tuple(other.name for other in verdict.beaten),
         closest=closest_miss(program, ground.session, verdict.now_ms, rule.name),
+        estimated=is_estimated(program, rule, ground.session.state),
     )
 
 
@@ -102,4 +104,5 @@ def _suppressed_row(ground: Ground, blocked: Blocked, now_ms: int) -> DecisionRo
         gates=names,
         why=sentence(program, rule, session, now_ms, blocked.gates),
         closest=closest_miss(program, session, now_ms, rule.name),
+        estimated=is_estimated(program, rule, session.state),
     )

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from engine.cart import NO_CART
 from engine.conversations.conversation import Conversation
 from engine.events import Event
 from engine.message import Message
@@ -17,6 +18,8 @@ class Tab(msgspec.Struct, array_like=True, gc=False):
     it, so that its next event shows it again. `heartbeat` once the tab sent one. `closes_ms` >= 0: its
     socket ended, and it counts as hidden from that instant. `url` to `scroll` and `counts` (the page
     registers' cells) are of use while the tab is not the current one, whose page stands in `State`.
+    `foreign`: its latest page was told by another tool's client. `measured` once it said whether it is
+    visible.
     """
 
     url: str = ""
@@ -30,13 +33,16 @@ class Tab(msgspec.Struct, array_like=True, gc=False):
     heartbeat: bool = False
     closes_ms: int = NO_TIME_MS
     counts: list[int] = []
+    foreign: bool = False
+    measured: bool = False
 
 
 class State(msgspec.Struct, array_like=True, gc=False):
     """The fold of a session's events; `rules.facts.State` says what generated code reads of it.
 
     The current tab's page stands in the `page_*` fields; its other facts, and all other tabs, in `tabs`.
-    `event_ms` is the time of the latest event applied in order, `events` how many were applied.
+    `event_ms` is the time of the latest event applied in order, `events` how many were applied. `cart` is
+    the cart's total in hundredths (`engine.cart`), whether rules declare `cart.total` or not.
     """
 
     start_ms: int
@@ -55,6 +61,7 @@ class State(msgspec.Struct, array_like=True, gc=False):
     event_ms: int = NO_TIME_MS
     events: int = 0
     last_event: str = ""
+    cart: int = NO_CART
 
 
 class Session(msgspec.Struct, array_like=True, gc=False):
@@ -68,7 +75,8 @@ class Session(msgspec.Struct, array_like=True, gc=False):
     already. `program` is the version of the rules that last touched it. `loads` are the event numbers
     seen of each page load of our own widget, as flat ranges [first, last, first, last, ...].
     `has_opted_out`: the browser sends Global Privacy Control. `verified`: the visitor proved who they
-    are in this session. `goals` are those reached. `webhook_events` counts what webhooks were told of it.
+    are in this session, and `user` the user id that they proved. `goals` are those reached.
+    `webhook_events` counts what webhooks were told of it.
     """
 
     workspace: str
@@ -103,6 +111,7 @@ class Session(msgspec.Struct, array_like=True, gc=False):
     verified: bool = False
     goals: list[str] = []
     webhook_events: int = 0
+    user: str = ""
 
     @property
     def conversation(self) -> str:

@@ -78,6 +78,9 @@ class TabClosed(msgspec.Struct, frozen=True, tag="tab_closed", gc=False):
 SESSION_ONLY_ATTRIBUTES = frozenset({"visitor.id", "visitor.visits", "visitor.returning"})
 """Attributes of the namespace `visitor.` that the engine computes for each session."""
 
+USER_ID = "visitor.user_id"
+"""The attribute that names the user; only a server of ours or of the site proves it, by an `identify`."""
+
 _OF_SENDER = frozenset({"consent", "identify"})
 _WITH_AGENTS = (Arrived, Ordered, Woke)
 _WITH_EVENTS = (Arrived, Ordered)
@@ -131,6 +134,10 @@ def fold_input(ground: Ground, given: Input) -> None:
         case Arrived():
             _take_events(ground, given.events, given.now_ms)
         case Ordered():
+            for event in given.events:
+                if event.name == "consent":
+                    # What comes with an opening holds for the conversation that it opens.
+                    _note_sender(ground, event)
             for order in given.orders:
                 carry_out(ground, order, given.now_ms)
             _take_events(ground, given.events, given.now_ms)
@@ -198,6 +205,9 @@ def _note_sender(ground: Ground, event: Event) -> None:
         assistant = event.properties.get("assistant")
         if isinstance(assistant, str):
             session.assistant = assistant
+    if event.name == "identify" and event.origin == "api":
+        user = event.attributes.get(USER_ID)
+        session.user = user if isinstance(user, str) else session.user
     if event.attributes or event.name == "identify":
         _note_contact(ground, event)
         profile.attrs = {

@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from engine.causes import Body, Cause, FollowUp, MessageMoved, MessageState
+from engine.causes import Body, Cause, Consent, FollowUp, MessageMoved, MessageState
 from engine.counts import Counted, campaign_count, rule_count
 from engine.effect import Ground
 from engine.ids import derived_id
@@ -37,8 +37,18 @@ def tell(ground: Ground, at_ms: int, body: Body, *parts: str | int) -> None:
         visitor=session.visitor,
         session=session.id,
         source=session.source,
+        user=session.user or ground.profile.user,
+        consent=_consent(ground),
     )
     ground.effect.causes.append(_numbered(ground, cause))
+
+
+def _consent(ground: Ground) -> Consent:
+    """Say what the visitor wants of being told of to others; unasked, a privacy signal is a no."""
+    stated = ground.profile.consent
+    if stated == "granted":
+        return "granted"
+    return "refused" if stated or ground.session.has_opted_out else ""
 
 
 def _numbered(ground: Ground, cause: Cause) -> Cause:

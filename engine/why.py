@@ -163,6 +163,7 @@ def bare_record(row: DecisionRow) -> Record:
         clauses=(),
         gates=tuple(GateRecord(name, open=False, reopens_ms=None) for name in row.gates),
         earliest_ms=None,
+        estimated=row.estimated or msgspec.UNSET,
     )
 
 
@@ -173,7 +174,11 @@ def record_of(scene: Scene, row: DecisionRow) -> Record:
         return bare_record(row)
     record = why(scene, rule)
     return msgspec.structs.replace(
-        record, outcome=row.outcome, reason=row.reason, summary=row.why or record.summary
+        record,
+        outcome=row.outcome,
+        reason=row.reason,
+        summary=row.why or record.summary,
+        estimated=row.estimated or msgspec.UNSET,
     )
 
 

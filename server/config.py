@@ -153,10 +153,13 @@ def _contradictions(config: Config) -> Iterator[tuple[str, str]]:
                     f"{steps}.widget_tokens[{position}].site",
                     f'"{token.site}" is no site of this workspace; add the site or correct the name',
                 )
-        for position, hook in enumerate(workspace.webhooks):
-            if hook.url.lower().startswith("http:") and not config.webhooks.allow_private:
+        targets = [(f"webhooks[{i}]", hook.url) for i, hook in enumerate(workspace.webhooks)]
+        if workspace.analytics is not None:
+            targets.append(("analytics", workspace.analytics.url))
+        for table, url in targets:
+            if url.lower().startswith("http:") and not config.webhooks.allow_private:
                 words = "is not https; only webhooks.allow_private = true lets it be called"
-                yield f"{steps}.webhooks[{position}].url", words
+                yield f"{steps}.{table}.url", words
 
 
 def _doubles(config: Config) -> Iterator[tuple[str, str]]:

@@ -145,21 +145,29 @@ async def look_at_store(config: Config, *, runs: bool, verify: bool) -> Sequence
 
 
 async def look_at_webhooks(config: Config) -> Sequence[Finding]:
-    """See whether the addresses of the file's webhooks may be called; nothing is sent."""
+    """See whether the addresses that the file has events sent to may be called; nothing is sent."""
     found: list[Finding] = []
     resolver = Resolver()
     poster = Poster(allow_private=config.webhooks.allow_private, resolve=resolver)
-    hooks = [hook for workspace in config.workspaces for hook in workspace.webhooks]
-    for hook in hooks:
+    for kind, name, url in _targets(config):
         try:
-            await poster.check(hook.url)
+            await poster.check(url)
         except (BadTarget, NotPublic) as refused:
-            found.append(Finding("fail", "webhook", f"{hook.id}: {refused}"))
+            found.append(Finding("fail", kind, f"{name}: {refused}"))
         else:
-            found.append(Finding("ok", "webhook", f"{hook.id} may be called"))
+            found.append(Finding("ok", kind, f"{name} may be called"))
     await poster.close()
     resolver.close()
     return found
+
+
+def _targets(config: Config) -> Iterator[tuple[str, str, str]]:
+    """Name what events are sent to: kind, name, URL."""
+    for workspace in config.workspaces:
+        for hook in workspace.webhooks:
+            yield "webhook", hook.id, hook.url
+        if workspace.analytics is not None:
+            yield "analytics", workspace.id, workspace.analytics.url
 
 
 def _promises(config: Config, health: Health) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Meta, Struct
 
+from engine.limits import EARLIER_MESSAGES_MAX
 from engine.outbox.endpoints import ENDPOINTS_MAX
 from engine.outbox.network_guard import BadTarget, NotPublic, read_target
 from engine.outbox.signing import key_of
@@ -19,6 +20,7 @@ from server.bookable import hours_problem, number_problem
 from server.settings import Count, Duration, Name, WorkspaceLimits, parse_duration
 
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]{1,255}")
+_SENDABLE = re.compile(r"[\x21-\x7e]{1,4096}")
 _DAY = 24 * 60
 
 ConfiguredId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
@@ -179,27 +181,39 @@ class Assistant(Struct, frozen=True, forbid_unknown_fields=True):
     avatar_url: str | None = None
     voice_id: str | None = None
     base_url: str = ""
-    model: str = ""
+    model: Annotated[str, Meta(max_length=200)] = ""
     api_key: str | None = None
-    system_prompt: str = ""
+    system_prompt: Annotated[str, Meta(max_length=20_000)] = ""
     use_answers: bool = True
     temperature: Annotated[float, Meta(ge=0, le=2)] = 0.2
-    max_tokens: Annotated[int, Meta(ge=1)] = 300
+    max_tokens: Annotated[int, Meta(ge=1, le=100_000)] = 300
     tokens_per_day: Count = 0
     timeout: Duration = parse_duration("20s")
-    history_messages: Count = 20
+    history_messages: Annotated[int, Meta(ge=0, le=EARLIER_MESSAGES_MAX)] = 20
 
     def __post_init__(self) -> None:
-        """Refuse a model assistant that does not say which model."""
+        """Refuse a model assistant that does not say which model, or where, and a key that cannot be sent."""
         if self.kind == "openai" and not (self.base_url and self.model):
             raise ValueError('base_url: kind = "openai" needs base_url and model')
+        if self.base_url and (problem := base_url_problem(self.base_url)):
+            raise ValueError(f"base_url: {problem}")
+        if self.api_key is not None and not _SENDABLE.fullmatch(self.api_key):
+            raise ValueError("api_key: has characters that no header can carry; copy it again")
 
 
 class Analytics(Struct, frozen=True, forbid_unknown_fields=True):
     """`[workspaces.analytics]`: where events are sent on."""
 
     url: str
-    write_key: str
+    write_key: Annotated[str, Meta(min_length=1, max_length=200)]
+
+    def __post_init__(self) -> None:
+        """Refuse a URL that nothing can be sent to, and a key that is cut short on its way."""
+        _check_target(self.url)
+        if ":" in self.write_key:
+            raise ValueError(
+                "write_key: a key has no colon; copy it from the destination's settings"
+            )
 
 
 class Voice(Struct, frozen=True, forbid_unknown_fields=True):
@@ -250,10 +264,7 @@ class Webhook(Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         """Refuse a URL, an event or a secret that no endpoint can have."""
-        try:
-            read_target(self.url, allow_http=True)
-        except (BadTarget, NotPublic) as problem:
-            raise ValueError(f"url: {problem}") from None
+        _check_target(self.url)
         unknown = [name for name in self.events if not is_subscribable(name)]
         if unknown:
             raise ValueError(f'events: "{unknown[0]}" is no event; "*" subscribes to all')
@@ -306,6 +317,24 @@ class Workspace(Struct, frozen=True, forbid_unknown_fields=True):
         if self.users and (self.jwt is None or self.jwt.algorithm != "HS256"):
             raise ValueError("users: a login needs [workspaces.jwt] with HS256 and a secret")
         _check_zone(self.timezone)
+
+
+def _check_target(url: str) -> None:
+    try:
+        read_target(url, allow_http=True)
+    except (BadTarget, NotPublic) as problem:
+        raise ValueError(f"url: {problem}") from None
+
+
+def base_url_problem(url: str) -> str | None:
+    """Say why no model can be asked under a URL; None when one can. Private addresses are the operator's own."""
+    try:
+        read_target(url, allow_http=True)
+    except (BadTarget, NotPublic) as problem:
+        return str(problem)
+    if "?" in url or "#" in url:
+        return 'has a query or a fragment; write it up to the version, like "https://host/v1"'
+    return None
 
 
 def _check_zone(name: str) -> None:

@@ -11,10 +11,11 @@ from engine.causes import Cause, WebhookFails
 from engine.clock import Clock
 from engine.errors import StoreUnavailable
 from engine.ids import derived_id
+from engine.outbox.analytics import authorization, batch_of
 from engine.outbox.endpoint import Endpoint, Known, Noted, after_attempt
 from engine.outbox.endpoints import Endpoints
 from engine.outbox.posting import Poster
-from engine.outbox.schedule import ERASED_EVENT, after
+from engine.outbox.schedule import ERASED_EVENT, Answer, after
 from engine.outbox.signing import signatures
 from engine.stores.base import Delivery, Store
 
@@ -25,6 +26,7 @@ SETTLE_PAUSES_S = (0.25, 1.0, 3.0)
 """Pauses before what became of a delivery is written again; after them its claim ends, and it is sent again."""
 
 Tell = Callable[[Sequence[Cause]], Awaitable[None]]
+Headers = tuple[tuple[str, str], ...]
 
 _log = logging.getLogger("opportune.webhooks")
 
@@ -65,12 +67,13 @@ class Attempts:
     async def make(self, delivery: Delivery, endpoint: Endpoint) -> Delivery:
         """Post a delivery once and return it as it is now; nothing is written yet."""
         started_ms = self._clock.now_ms()
-        headers = headers_of(delivery, endpoint, started_ms)
-        answer = await self._poster.post(
-            endpoint.url, headers, delivery.body, self._terms.timeout_ms / 1_000
-        )
+        headers, body = request_of(delivery, endpoint, started_ms)
+        timeout_s = self._terms.timeout_ms / 1_000
+        answer = await self._poster.post(endpoint.url, headers, body, timeout_s)
         now_ms = self._clock.now_ms()
-        answer = msgspec.structs.replace(answer, duration_ms=now_ms - started_ms)
+        answer = msgspec.structs.replace(
+            _kept_of(answer, endpoint), duration_ms=now_ms - started_ms
+        )
         return after(delivery, answer, now_ms, self._terms.schedule, self._chance)
 
     async def note(self, made: Delivery, failures: int) -> None:
@@ -123,8 +126,24 @@ class Attempts:
         return Cause(cause_id, at_ms, endpoint.workspace, fails)
 
 
-def headers_of(delivery: Delivery, endpoint: Endpoint, now_ms: int) -> tuple[tuple[str, str], ...]:
-    """Return the headers of one attempt (API.md 7.2), signed as of now."""
+def request_of(delivery: Delivery, endpoint: Endpoint, now_ms: int) -> tuple[Headers, bytes]:
+    """Return the headers and the body of one attempt, as of now."""
+    if endpoint.form == "segment":
+        # The key is no part of what is kept: it joins the request here alone.
+        headers = (("Authorization", authorization(endpoint.secret)),)
+        return headers, batch_of(delivery.body, now_ms)
+    return _signed_headers(delivery, endpoint, now_ms), delivery.body
+
+
+def _kept_of(answer: Answer, endpoint: Endpoint) -> Answer:
+    """Keep of a destination's refusal its status alone: its words may repeat the write key."""
+    if endpoint.form == "webhook" or answer.is_taken or not answer.status:
+        return answer
+    return msgspec.structs.replace(answer, error=f"answered {answer.status}")
+
+
+def _signed_headers(delivery: Delivery, endpoint: Endpoint, now_ms: int) -> Headers:
+    """Return the headers of a webhook (API.md 7.2)."""
     at_s = now_ms // 1_000
     signed = signatures(endpoint.secrets(now_ms), delivery.event_id, at_s, delivery.body)
     headers = (

@@ -1,4 +1,7 @@
-"""A webhook endpoint as a value: what its owner set, and what the sender noted of it (API.md 3.5)."""
+"""An endpoint as a value: what its owner set, and what the sender noted of it (API.md 3.5).
+
+A webhook is one; a destination for events that are sent on (API.md 8.5) is one too.
+"""
 
 from typing import Literal
 
@@ -11,6 +14,9 @@ ROTATION_MS = 86_400_000
 
 DisabledReason = Literal["", "gone", "failing"]
 
+Form = Literal["webhook", "segment"]
+"""What is posted: our events, signed; or `track` calls, under a write key."""
+
 
 class Endpoint(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the owner set.
@@ -18,6 +24,9 @@ class Endpoint(msgspec.Struct, frozen=True, omit_defaults=True):
     `since_ms`: what the sender noted before counts no more, because the endpoint was enabled again or has
     another URL since then. `former_secret` signs too until `former_until_ms`; `rotation` names the request
     that changed it. `of_file`: it stands in the configuration file, and no call of the API changes it.
+
+    Of the form "segment" `secret` is the write key, and `guarded` are the sites (source ids) of whose visitors
+    it is told only after they granted consent.
     """
 
     id: str
@@ -33,6 +42,8 @@ class Endpoint(msgspec.Struct, frozen=True, omit_defaults=True):
     former_until_ms: int = 0
     rotation: str = ""
     of_file: bool = False
+    form: Form = "webhook"
+    guarded: tuple[str, ...] = ()
 
     def secrets(self, now_ms: int) -> tuple[str, ...]:
         """Return the secrets that sign at an instant, the newest first."""

@@ -1,4 +1,4 @@
-"""The webhook endpoints of all workspaces: those of the configuration file and those that the API made."""
+"""The endpoints of all workspaces: those of the configuration file and those that the API made."""
 
 from collections.abc import Callable, Iterable, Mapping
 
@@ -10,7 +10,7 @@ from engine.outbox.endpoint import Endpoint, Known, Noted, known
 from engine.stores.base import DocConflict, Store
 
 ENDPOINTS_MAX = 20
-"""Endpoints of a workspace, those of the file among them. test_a_workspace_has_twenty_webhooks"""
+"""Webhooks of a workspace, those of the file among them. test_a_workspace_has_twenty_webhooks"""
 
 KINDS = frozenset({"webhook", "webhook_state"})
 """Kinds of documents that a change of an endpoint shows in."""
@@ -45,18 +45,27 @@ class Endpoints:
 
     # ---- looking
 
-    async def of_workspace(self, workspace: str) -> Mapping[str, Known]:
-        """Return the endpoints of a workspace by id, those of the file first, then the oldest."""
+    async def takers(self, workspace: str) -> Mapping[str, Known]:
+        """Return all that deliveries of a workspace go to by id: those of the file first, then the oldest."""
         found = self._known.get(workspace)
         return await self._load(workspace) if found is None else found
 
-    async def find(self, workspace: str, endpoint_id: str) -> Known | None:
-        """Return an endpoint, also one that another worker made a moment ago."""
-        found = (await self.of_workspace(workspace)).get(endpoint_id)
+    async def taker(self, workspace: str, endpoint_id: str) -> Known | None:
+        """Return what a delivery goes to, also when another worker made it a moment ago."""
+        found = (await self.takers(workspace)).get(endpoint_id)
         return found or (await self._load(workspace)).get(endpoint_id)
 
+    async def of_workspace(self, workspace: str) -> Mapping[str, Known]:
+        """Return the webhooks of a workspace by id, in the order of `takers`; the API knows only these."""
+        return _webhooks(await self.takers(workspace))
+
+    async def find(self, workspace: str, endpoint_id: str) -> Known | None:
+        """Return a webhook, also one that another worker made a moment ago."""
+        found = await self.taker(workspace, endpoint_id)
+        return found if found is not None and found.endpoint.form == "webhook" else None
+
     async def subscribers(self, workspace: str, event: str) -> int:
-        """Count the endpoints that an event goes to."""
+        """Count the webhooks that an event goes to."""
         return sum(one.wants(event) for one in (await self.of_workspace(workspace)).values())
 
     async def reload(self, workspace: str) -> None:
@@ -72,12 +81,12 @@ class Endpoints:
         Raises:
             TooManyEndpoints: nothing is kept.
         """
-        there = await self._load(endpoint.workspace)
+        there = _webhooks(await self._load(endpoint.workspace))
         if endpoint.id not in there and len(there) >= ENDPOINTS_MAX:
             raise TooManyEndpoints
         body = _encode(endpoint)
         done = await self._store.put_doc(endpoint.workspace, _KIND, endpoint.id, body, 0)
-        there = await self._load(endpoint.workspace)
+        there = _webhooks(await self._load(endpoint.workspace))
         if not isinstance(done, DocConflict) and endpoint.id in tuple(there)[ENDPOINTS_MAX:]:
             # Others were made at the same moment: the youngest leave again.
             await self.remove(endpoint.workspace, endpoint.id)
@@ -120,7 +129,7 @@ class Endpoints:
 
         Nothing is written when it is noted already, as far as this worker knows.
         """
-        before = await self.find(workspace, endpoint_id)
+        before = await self.taker(workspace, endpoint_id)
         if before is None or alter(before) == before.noted:
             return None if before is None else (before, before)
         for _ in range(ATTEMPTS_MAX):
@@ -133,7 +142,7 @@ class Endpoints:
                 DocConflict,
             ):
                 after = known(before.endpoint, noted)
-                there = await self.of_workspace(workspace)
+                there = await self.takers(workspace)
                 self._known[workspace] = {**there, endpoint_id: after}
                 return before, after
         raise StoreUnavailable("none", _RETRY_MS, "the endpoint's state changes too often")
@@ -156,3 +165,8 @@ class Endpoints:
             # Else it changed while it was read: the next look reads it again.
             self._known[workspace] = found
         return found
+
+
+def _webhooks(known: Mapping[str, Known]) -> Mapping[str, Known]:
+    """Leave out what is no webhook."""
+    return {name: one for name, one in known.items() if one.endpoint.form == "webhook"}

@@ -257,7 +257,7 @@ class WebhookSender:
 
     async def _taker(self, delivery: Delivery) -> Known | None:
         """Return the endpoint of a delivery; with none that takes it, the delivery has failed."""
-        known = await self._endpoints.find(delivery.workspace, delivery.endpoint)
+        known = await self._endpoints.taker(delivery.workspace, delivery.endpoint)
         if known is not None and (known.is_enabled or delivery.event == TEST_EVENT):
             return known
         why = "the endpoint was removed" if known is None else "the endpoint is disabled"

@@ -13,6 +13,9 @@ from server.cli.output import paint_result, result, result_json
 from server.rulebook.session_why import Question
 
 TEXT_WIDTH = 34
+_ESTIMATED = (
+    "Its visible time is estimated: what sent this page does not say when the tab is hidden."
+)
 _VERBS = ("stayed silent", "was held back", "spoke", "could speak")
 
 
@@ -62,6 +65,8 @@ def record_text(record: Record, zone: ZoneInfo) -> str:
     lines += [_gate_line(gate, zone) for gate in closed]
     if not closed:
         lines.append(_line("✓", "gates", "all open"))
+    if record.estimated is True:
+        lines.append(_ESTIMATED)
     if record.reason != "fired":
         lines.append(_outlook(record, zone))
     return "\n".join(lines)

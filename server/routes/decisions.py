@@ -163,4 +163,5 @@ async def _reply(call: Call, found: DecisionFound) -> DecisionReply:
         reason=row.reason,
         score=row.score,
         message_id=row.message or None,
+        estimated=row.estimated or msgspec.UNSET,
     )

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from engine.decision import RowOutcome
 from engine.explain import Record
@@ -49,7 +49,10 @@ class OperatorWhyQuery(Struct, frozen=True, kw_only=True):
 
 
 class DecisionReply(Struct, frozen=True):
-    """One decision. `rule_version` is the number of the rule set's version, null when it is not kept."""
+    """One decision. `rule_version` is the number of the rule set's version, null when it is not kept.
+
+    `estimated` is there when it is true: the rule uses visible time that nobody measured.
+    """
 
     decision_id: str
     at_ms: int
@@ -63,9 +66,10 @@ class DecisionReply(Struct, frozen=True):
     reason: str
     score: int
     message_id: str | None
+    estimated: bool | UnsetType = UNSET
 
 
-class DecisionTraceReply(DecisionReply, frozen=True):
+class DecisionTraceReply(DecisionReply, frozen=True, kw_only=True):
     """One decision with the record that explains it; without clauses once the journal is gone."""
 
     trace: Record

@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
+from engine.events import Event
+from engine.runtime_types import ClientContext
 from tests.server.running import AC_PAGE, PLATFORM, RULES, Answered, TestServer
 
 pytestmark = pytest.mark.anyio
@@ -63,6 +65,26 @@ async def test_a_decision_is_listed(server: TestServer) -> None:
     assert (row["outcome"], row["reason"]) == ("sent", "fired")
     assert row["at_ms"] == began_ms + 45_000
     assert row["message_id"].startswith("msg_")
+
+
+async def test_a_decision_on_time_that_nobody_measured_says_so(server: TestServer) -> None:
+    await visit(server, "s1")
+    (measured,) = await decisions(server)
+    assert "estimated" not in measured
+    runtime = server.parts.runtime
+    ref = await runtime.resolve("ws_dev", "site_dev", "s2", None)
+    view = Event("e_1", "view", server.clock.now_ms(), url=AC_PAGE, origin="segment")
+    await runtime.track(ref, "site_dev", [view], ClientContext())
+    await server.pass_time(45_000)
+    row, _ = await decisions(server)
+    assert row["estimated"] is True
+    traced = await ask(server, f"/v1/decisions/{row['decision_id']}")
+    assert traced.json["data"]["estimated"] is True
+    assert traced.json["data"]["trace"]["estimated"] is True
+    why = await ask(server, f"/v1/live-chat/sessions/{ref.session}/why?rule=ac_help")
+    assert why.json["data"]["estimated"] is True
+    first, *_ = (await ask(server, "/v1/decisions.ndjson")).body.splitlines()
+    assert msgspec.json.decode(first)["estimated"] is True
 
 
 async def test_decisions_are_filtered(server: TestServer) -> None:

@@ -3,7 +3,9 @@
 import asyncio
 import json
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 
 from engine.explain import Record
@@ -12,6 +14,7 @@ from server.access.operator_token import left_for_operators, token_path
 from server.cli.command import Exit
 from server.cli.main import main
 from server.cli.session_desk import ask_why
+from server.cli.why import record_text
 from server.config import Config
 from server.rulebook.session_why import Question
 from tests.server.running import AC_PAGE, CONFIG, TestServer, in_process, listening, write_config
@@ -83,7 +86,7 @@ def test_a_closed_gate_has_its_own_line(config: Config, capsys: pytest.CaptureFi
 def test_a_program_reads_the_record(config: Config, capsys: pytest.CaptureFixture[str]) -> None:
     _, lines, _ = said(capsys, "ac_help", "--session", "s1", "--at", "10:07:20", "--format", "json")
     record = json.loads("\n".join(lines))
-    assert list(record) == list(Record.__struct_fields__)
+    assert list(record) == [name for name in Record.__struct_fields__ if name != "estimated"]
     assert (record["rule"], record["at_ms"]) == ("ac_help", BEGAN_MS + 40_000)
     _, lines, _ = said(capsys, "--session", "s1", "--format", "json")
     assert isinstance(json.loads("\n".join(lines)), list)
@@ -157,3 +160,13 @@ def test_a_session_that_ended_long_ago_is_explained_by_its_own_id(
     assert lines[0].startswith("ac_help spoke at 10:07:25")
     code, _, err = said(capsys, "--session", found[0][:-1])
     assert (code, "There is no session" in err) == (Exit.USAGE, True)
+
+
+@pytest.mark.parametrize(("estimated", "says"), [(True, True), (msgspec.UNSET, False)])
+def test_time_that_nobody_measured_is_called_estimated(
+    estimated: bool | msgspec.UnsetType, says: bool
+) -> None:
+    words = "help stayed silent by `when time_on_page >= 45s`"
+    record = Record("help", BEGAN_MS, "none", "when", words, (), (), None, estimated)
+    text = record_text(record, ZoneInfo("UTC"))
+    assert ("Its visible time is estimated" in text) is says

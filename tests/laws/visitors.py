@@ -8,6 +8,8 @@ from engine.events import Event
 
 PATHS = ("/pricing", "/pricing/teams", "/cart", "/p/tent", "/features", "/checkout/done", "/")
 START_MS = 1_750_000_000_000
+SHOP_NAMES = ("add_to_cart", "remove_from_cart", "checkout_start", "purchase")
+LINES = ({}, {"price": 19.99, "quantity": 2}, {"price": "40"}, {"cart_total": 75})
 
 RULES = """
 site "laws" timezone "America/Chicago"
@@ -95,7 +97,8 @@ def _event(draw: st.DrawFn, number: int, at_ms: int, late_ms: int) -> Event:
     name = draw(
         st.sampled_from(
             ["view", "view", "view", "scroll", "click", "hide", "show", "plan_toggle", "calculator",
-             "add_to_cart", "checkout_start", "activity", "set", "visitor_message"]
+             "add_to_cart", "checkout_start", "activity", "set", "visitor_message", "remove_from_cart",
+             "purchase"]
         )
     )  # fmt: skip
     given: dict[str, object] = {}
@@ -116,6 +119,9 @@ def _event(draw: st.DrawFn, number: int, at_ms: int, late_ms: int) -> Event:
         )
     elif name == "visitor_message":
         given["properties"] = {"text": "hello"}
+    elif name in SHOP_NAMES:
+        given["origin"] = draw(st.sampled_from(["widget", "segment"]))
+        given["properties"] = draw(st.sampled_from(LINES))
     own_ms = max(0, at_ms - late_ms)
     return Event(f"pageload-{number}", name, START_MS + own_ms, sequence=number, **given)  # type: ignore[arg-type]
 

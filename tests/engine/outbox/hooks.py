@@ -44,7 +44,7 @@ class Sending:
         """Let conversations start, and keep the deliveries that come of it."""
         causes = [cause(name, ConversationStarted(CARD), session) for name in names]
         await keep(self.store, causes)
-        known = (await self.endpoints.of_workspace("w")).values()
+        known = (await self.endpoints.takers("w")).values()
         made = [one for happened in causes for one in plan_deliveries(happened, known, SIGNING)]
         partition = self.store.partition_of("w", "vis_1")
         await self.store.settle_causes(partition, list(names), made)
