@@ -1,4 +1,4 @@
-"""The ASGI application: the hot route, then the framework's router, inside one lifespan."""
+"""The ASGI application: the hot route, the paths of other tools, then the framework's router, in one lifespan."""
 
 import asyncio
 import gc
@@ -22,6 +22,8 @@ from server.hearers import connect_hearers
 from server.log_format import LOGGER
 from server.metrics import Metrics
 from server.middleware import upgrade_refused_by
+from server.routes.foreign import serve_foreign
+from server.routes.foreign_table import PATHS
 from server.routes.track import is_track, serve_track
 from server.rulebook.live_rules import LiveRules
 from server.services import Services
@@ -50,6 +52,8 @@ class Shell:
         try:
             if is_track(scope):
                 await serve_track(self.services, scope, receive, send)
+            elif (found := PATHS.find(scope["path"])) is not None:
+                await serve_foreign(self.services, found, scope, receive, send)
             else:
                 await self._framework(scope, receive, send)
         finally:

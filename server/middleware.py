@@ -31,7 +31,11 @@ _GZIP_BITS = 16 + zlib.MAX_WBITS
 CORS_EXPOSED = (
     b"x-request-id, retry-after, x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset"
 )
-CORS_ALLOWED = b"authorization, content-type, x-retry-count, x-visitor-token, x-request-id, anonymousid, sentat"
+CORS_ALLOWED = (
+    b"authorization, content-type, x-retry-count, x-visitor-token, x-request-id, anonymousid, sentat, "
+    b"rsa-recovered, rsa-retry-attempt, rsa-since-last-attempt, rsa-since-first-attempt, rsa-retry-reason"
+)
+"""Headers that a page's client may send; the last ones are RudderStack's, with what it sends again."""
 
 
 class RequestIds:

@@ -28,6 +28,7 @@ from server.capacity import calendars_of, places_of, pools_of
 from server.config import Config
 from server.errors import ApiError
 from server.handed_out import HandedOut
+from server.ingest.client_clocks import ClientClocks
 from server.limits.rate_limits import RateLimits
 from server.metrics import Metrics
 from server.middleware import CLOSE, BodyDeadlines, RequestIds, cors_headers, security_headers
@@ -71,6 +72,7 @@ class Services:
     connections: dict[Closable, None] = field(default_factory=dict)
     admission: Admission = field(default_factory=Admission)
     body_deadlines: BodyDeadlines = field(default_factory=BodyDeadlines)
+    client_clocks: ClientClocks = field(default_factory=ClientClocks)
     workspaces: frozenset[str] = field(init=False)
     feed: LiveFeed = field(init=False)
     present: Present = field(init=False)

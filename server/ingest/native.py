@@ -2,29 +2,28 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from datetime import datetime
 
 import msgspec
 
 from engine.events import Event
-from engine.signals import language_name, snake_name
+from engine.signals import language_name
 from server.errors import ApiError
+from server.ingest.wording import field_name, name_depth, name_order
 from server.wire.decoding import Reader, check_id, check_numbers
 from server.wire.widgets import METADATA_BYTES_MAX, PageBody, RejectedItem, TrackBody, TrackItem
 
 URL_CHARS_MAX = 2_048
 MESSAGE_CHARS_MAX = 4_000
 TITLE_CHARS_MAX = 300
-FIELD_NAMES_MAX = 4_096
-"""Names of fields kept in snake case; beyond it the longest unused is converted again."""
+SKEW_MS_MIN = 2_000
+"""A clock that is less far off is left as it is."""
 
 _TAB_CHARS = 8
 _SEQUENCE_DIGITS_MAX = 8
 _NO_PAGE = PageBody()
 _NO_PROPERTIES: dict[str, object] = {}
-_TOTALS = ("revenue", "value")
 
-_field_name = lru_cache(maxsize=FIELD_NAMES_MAX)(snake_name)
 _item_reader = Reader(TrackItem)
 
 
@@ -41,6 +40,15 @@ def moment_of(body: TrackBody, now_ms: int) -> Moment:
     if body.sent_at is None:
         return Moment(now_ms)
     return Moment(now_ms, now_ms - _ms(body.sent_at.timestamp()))
+
+
+def clock_skew_ms(sent_at: datetime | None, now_ms: int) -> int:
+    """Say how far a sender's clock is behind ours, once for all that it will send.
+
+    What may be its way here counts as nothing: a right clock stays right.
+    """
+    skew_ms = 0 if sent_at is None else now_ms - _ms(sent_at.timestamp())
+    return skew_ms if abs(skew_ms) > SKEW_MS_MIN else 0
 
 
 def events_of(
@@ -134,19 +142,19 @@ def _in_words(name: str, metadata: dict[str, object] | None) -> tuple[str, dict[
             raise ApiError("required", "metadata.visible is required", field="metadata.visible")
         return name, _NO_PROPERTIES
     check_numbers(metadata, "metadata")
-    properties = {_field_name(key): value for key, value in metadata.items()}
+    properties = {field_name(key): value for key, value in metadata.items()}
     match name:
         case "visibility":
             return _visibility(properties)
-        case "scroll" if "percent" in properties:
-            properties.setdefault("depth", properties.pop("percent"))
+        case "scroll":
+            name_depth(properties)
         case "visitor_message":
             _check_words(properties)
             _drop_own(properties)
         case "reply_clicked" | "voice_started":
             _drop_own(properties)
         case "purchase":
-            _name_order(properties)
+            name_order(properties)
         case _:
             pass
     return name, properties
@@ -181,12 +189,3 @@ def _check_words(properties: dict[str, object]) -> None:
 def _drop_own(properties: dict[str, object]) -> None:
     """Take off what only the server says of words: a browser does not choose a conversation's id."""
     properties.pop("conversation", None)
-
-
-def _name_order(properties: dict[str, object]) -> None:
-    for other in _TOTALS:
-        if other in properties:
-            properties.setdefault("total", properties[other])
-    products = properties.pop("products", None)
-    if isinstance(products, list):
-        properties.setdefault("items", len(products))

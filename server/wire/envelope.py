@@ -9,7 +9,7 @@ import msgspec
 from engine.shown import rfc3339
 from server.errors import ApiError
 
-Family = Literal["platform", "widget", "agent", "dashboard", "service"]
+Family = Literal["platform", "widget", "agent", "dashboard", "ingestion", "service"]
 Header = tuple[bytes, bytes]
 
 JSON_TYPE: Header = (b"content-type", b"application/json")
@@ -21,6 +21,10 @@ _TEXTS: Mapping[str, Mapping[str, str]] = {
         "chat_address_minute": "Usage limit exceeded",
         "chat_workspace_minute": "Usage limit exceeded",
         "chat_month": "Usage limit exceeded",
+    },
+    "ingestion": {
+        "missing_credentials": "The write key is missing: it is the token of the site's snippet",
+        "invalid_credentials": "The write key is unknown: it is the token of the site's snippet",
     },
     "agent": {
         "agent_not_found": "Agent not found or access denied",
@@ -126,6 +130,9 @@ def _plain_failure(family: Family, error: ApiError, code: str) -> bytes:
         "code": code,
         "reason": error.reason,
     }
+    if family == "ingestion":
+        # What clients of RudderStack read of a refusal; one without it they take for a fault of the network.
+        body["message"] = body["error"]
     if error.field is not None:
         body["field"] = error.field
     return msgspec.json.encode(body)
