@@ -1,7 +1,8 @@
-"""P3: POST track over HTTP, one event a request and batches of 100, every answer after its commit.
+"""P3: events over HTTP, one a request and batches of 100, of our widget and in Segment's words.
 
-Equal work: the same requests over the same number of connections. What the servers do with them differs
-on purpose: the bare ones read the body and answer, ours understand it, decide and commit.
+Every answer comes after its commit. Equal work: the same requests over the same number of connections. What
+the servers do with them differs on purpose: the bare ones read the body and answer, ours understand it,
+decide and commit.
 """
 
 import json
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
 
+from benchmarks.ingest.segment_bodies import PATH, batch
 from benchmarks.load import Load, Plan, post
 from benchmarks.outcome import Figure, Metric, Outcome, Target
 from benchmarks.servers import AUTHORIZATION, TRACK
@@ -20,8 +22,12 @@ SIZES = {
     "single": (1, 32, 1.0, 2.0),
     "single_128": (1, 128, 1.0, 2.0),
     "batch": (100, 8, 0.7, 2.0),
+    "segment": (100, 8, 0.7, 2.0),
+    "segment_20": (100, 8, 0.7, 2.0),
 }
 """Events a request, connections, seconds to warm, seconds to measure."""
+VISITORS = {"segment": 1, "segment_20": 20}
+"""Visitors whose events a batch in Segment's words holds: one, as a browser's, or several, as a server's."""
 REFERENCE = "bare"
 METRICS = (
     Metric("rate", "requests/s"),
@@ -49,6 +55,12 @@ TARGETS = (
     Target(
         "sqlite D2, batches of 100, events/s", Figure("sqlite", "batch", "events"), "least", 80_000
     ),
+    Target(
+        "sqlite D2, Segment's batches of 100, events/s",
+        Figure("sqlite", "segment", "events"),
+        "least",
+        60_000,
+    ),
 )
 SESSIONS = 3_840
 """Shared out among the connections: each has an event every half second or so, more than people do."""
@@ -67,9 +79,10 @@ _PROPERTIES: tuple[tuple[str, dict[str, object]], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """The rules of our server, and how to load a server."""
+    """The rules of our server, and how to load a server. `visitors` 0: our own widget's requests."""
 
     texts: dict[str, str]
+    visitors: int
     events: int
     connections: int
     warm_s: float
@@ -79,6 +92,19 @@ class Workload:
     def requests(self, connection: int) -> Iterator[bytes]:
         """Make the requests of one connection: some sessions of its own, one after the other."""
         random_source = random.Random(self.seed * 1_000 + connection)
+        if self.visitors:
+            return self._batches(connection, random_source)
+        return self._tracks(connection, random_source)
+
+    def _batches(self, connection: int, random_source: random.Random) -> Iterator[bytes]:
+        people = [f"anon-{connection}-{n}" for n in range(SESSIONS // self.connections)]
+        for turn in count():
+            first = turn * self.visitors % len(people)
+            who = [people[(first + n) % len(people)] for n in range(self.visitors)]
+            body = batch(who, self.events, random_source)
+            yield post(PATH, json.dumps(body, separators=(",", ":")).encode(), AUTHORIZATION)
+
+    def _tracks(self, connection: int, random_source: random.Random) -> Iterator[bytes]:
         sessions = SESSIONS // self.connections
         loads = [f"{random_source.getrandbits(32):08x}" for _ in range(sessions)]
         for turn in count():
@@ -117,4 +143,4 @@ def make(size: str, seed: int) -> Workload:
     """Write the rules; the requests are made while the servers are loaded."""
     events, connections, warm_s, measured_s = SIZES[size]
     texts = generated_rules(RULES, 20, random.Random(seed))[0].texts
-    return Workload(texts, events, connections, warm_s, measured_s, seed)
+    return Workload(texts, VISITORS.get(size, 0), events, connections, warm_s, measured_s, seed)
