@@ -10,6 +10,7 @@ RULE = "r|"
 CAMPAIGN = "c|"
 CHAT_MESSAGES = "u|chat"
 """Counts the messages of a workspace's visitors."""
+TOKENS = "u|tokens|"
 
 
 def rule_count(rule: str, variant: str, what: Counted) -> str:
@@ -20,6 +21,11 @@ def rule_count(rule: str, variant: str, what: Counted) -> str:
 def campaign_count(campaign: str, what: Counted) -> str:
     """Name the counter of a campaign: a caller's `campaign_id`, or a rule's name."""
     return f"{CAMPAIGN}{campaign}|{what}"
+
+
+def tokens_count(assistant: str) -> str:
+    """Name the counter of the tokens that an assistant's model read and wrote."""
+    return TOKENS + assistant
 
 
 def split_count(name: str) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ def _terms(workspace: Workspace) -> tuple[AssistantTerms, ...]:
             fallback=one.fallback,
             use_answers=one.use_answers,
             timeout_ms=one.timeout,
+            workspace=workspace.id,
         )
         for one in ordered
     )

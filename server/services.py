@@ -10,6 +10,7 @@ from engine.conversations.answering import Answering
 from engine.conversations.bookings import Bookings
 from engine.conversations.desk import Desk
 from engine.conversations.errands import Errands
+from engine.conversations.tool_calls import Counter
 from engine.conversations.voice import Voice
 from engine.custody import Custody
 from engine.feeds import LiveFeed
@@ -32,6 +33,7 @@ from server.ingest.client_clocks import ClientClocks
 from server.limits.rate_limits import RateLimits
 from server.metrics import Metrics
 from server.middleware import CLOSE, BodyDeadlines, RequestIds, cors_headers, security_headers
+from server.model_assistants import ModelAssistants
 from server.pagination import Cursors
 from server.rulebook.live_rules import LiveRules
 from server.rulebook.past_programs import PastPrograms
@@ -107,11 +109,19 @@ class Services:
             secret=self.secret,
             tell=self.runtime.tell,
         )
-        self.answering = Answering(self.runtime, terms_by_workspace(self.config), self.secret)
-        self.agent_sessions = AgentSessions(self.store)
         self.bookings = Bookings(
             self.store, self.runtime, self.clock, self.secret, calendars_of(self.config)
         )
+        counter = Counter(self.runtime, self.bookings, self.clock, self.secret)
+        models = ModelAssistants(self.config, self.store, self.clock, counter)
+        self.answering = Answering(
+            self.runtime,
+            terms_by_workspace(self.config),
+            self.secret,
+            models.make,
+            release=models.close,
+        )
+        self.agent_sessions = AgentSessions(self.store)
         self.voice = Voice(self.store, self.clock, pools_of(self.config))
         self.desk = Desk(self.store, self.runtime, self.clock, places_of(self.config))
         self.errands = Errands(

@@ -6,26 +6,29 @@ request that brought the words, by a second one, and after a restart by the caus
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import msgspec
 
 from engine.causes import Cause, FollowUp
 from engine.conversations.assistants import (
     MODEL_UNAVAILABLE,
+    AnswersAssistant,
     Assistant,
     AssistantTerms,
+    NoAnswer,
+    Otherwise,
     Piece,
     Question,
     Reply,
     assistant_of,
-    fallback_reply,
     stored_model,
 )
 from engine.conversations.naming import reply_id
 from engine.conversations.orders import Post
 from engine.conversations.writing import Delta, Typing, Writing
 from engine.hot import Turns
+from engine.limits import EARLIER_MESSAGES_MAX
 from engine.message import Message
 from engine.runtime import Runtime
 from engine.session import Session
@@ -54,6 +57,15 @@ class Seated(msgspec.Struct, frozen=True):
     assistant: Assistant
 
 
+class _Writing(msgspec.Struct):
+    """An answer under way: to whom, under which id, and the reply that stands if it comes no further."""
+
+    seated: Seated
+    question: Question
+    reply_id: str
+    otherwise: Reply | None = None
+
+
 class Answering:
     """Lets the assistants of all workspaces answer. One event loop uses it."""
 
@@ -63,6 +75,8 @@ class Answering:
         assistants: Mapping[str, Sequence[AssistantTerms]],
         secret: bytes,
         make: Callable[[AssistantTerms], Assistant] = assistant_of,
+        *,
+        release: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """Answer by the assistants of each workspace, of which the first is the primary one.
 
@@ -71,6 +85,7 @@ class Answering:
             assistants: by workspace; one without any never answers.
             secret: the runtime's, which signs ids.
             make: makes an assistant as it is configured.
+            release: called at the end, when no assistant is asked any more.
         """
         self._runtime = runtime
         self._secret = secret
@@ -78,6 +93,7 @@ class Answering:
             workspace: tuple(Seated(terms, make(terms)) for terms in configured)
             for workspace, configured in assistants.items()
         }
+        self._release = release
         self._turns = Turns()
         self._room = asyncio.Semaphore(WRITING_MAX)
         self._waiting = 0
@@ -115,6 +131,8 @@ class Answering:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.writing.stop()
+        if self._release is not None:
+            await self._release()
 
     # ---- inside
 
@@ -134,11 +152,12 @@ class Answering:
             if asked is None:
                 return None
             seated, question = asked
-            reply = await self._reply(seated, question, answer_id)
+            reply = await self._reply(_Writing(seated, question, answer_id))
             # A person may have taken over while it was written.
             if await self._is_silent(ref):
                 return None
-            posted = await self._runtime.post(ref, _post_of(reply, answer_id, message_id))
+            post = _post_of(reply, answer_id, message_id, seated.terms.id)
+            posted = await self._runtime.post(ref, post)
             return posted or await self._stored(ref, answer_id)
 
     async def _stored(self, ref: SessionRef, message_id: str) -> Message | None:
@@ -158,18 +177,25 @@ class Answering:
         read = await self._runtime.read(ref)
         if read is None:
             return None
-        session, _, program = read
+        session, profile, program = read
         seated = self._assistant(ref.workspace, session.assistant)
         if seated is None or _spoke_for_itself(session, message):
             return None
         earlier = await self._earlier(ref, message, seated.assistant.earlier_max)
         asked = _asked(ref, message, session, program)
-        named = msgspec.structs.replace(asked, assistant=seated.terms.id, earlier=earlier)
+        named = msgspec.structs.replace(
+            asked,
+            assistant=seated.terms.id,
+            earlier=earlier,
+            contact=dict(profile.contact),
+            source=session.source,
+        )
         return seated, named
 
     async def _earlier(self, ref: SessionRef, message: Message, count: int) -> tuple[Message, ...]:
         if count == 0:
             return ()
+        count = min(count, EARLIER_MESSAGES_MAX)
         # Notices have offsets too: twice as far back there are enough words among them, as a rule.
         first = max(0, message.offset - 1 - 2 * count)
         known = await self._runtime.messages(ref, first, 2 * count)
@@ -181,47 +207,63 @@ class Answering:
         own = next((one for one in seated if one.terms.id == wanted), None)
         return own or (seated[0] if seated else None)
 
-    async def _reply(self, seated: Seated, question: Question, reply_id: str) -> Reply:
-        """Let the assistant write; whatever goes wrong becomes the fallback, never a visitor's error."""
-        terms = seated.terms
-        if self._waiting >= WAITING_MAX and not seated.assistant.is_instant:
-            return fallback_reply(terms.fallback, MODEL_UNAVAILABLE)
+    async def _reply(self, writing: _Writing) -> Reply:
+        """Let the assistant write; whatever goes wrong becomes the reply that stands, never a visitor's error."""
+        terms, is_instant = writing.seated.terms, writing.seated.assistant.is_instant
+        if self._waiting >= WAITING_MAX and not is_instant:
+            return _built_in(writing)
         self._waiting += 1
         try:
             async with asyncio.timeout(terms.timeout_ms / 1_000 or None):
-                if seated.assistant.is_instant:
-                    return await self._written(seated.assistant, question, reply_id)
+                if is_instant:
+                    return await self._written(writing)
                 async with self._room:
-                    return await self._watched(seated.assistant, question, reply_id)
+                    return await self._watched(writing)
         except Exception as error:  # noqa: BLE001  # an assistant may fail in any way
             # The kind alone: the error's own words may hold the visitor's.
-            _log.warning("assistant %s did not answer: %s", terms.id, type(error).__name__)
-            return fallback_reply(terms.fallback, MODEL_UNAVAILABLE)
+            kind = str(error) if isinstance(error, NoAnswer) else type(error).__name__
+            message = writing.question.message
+            _log.warning("assistant %s did not answer %s: %s", terms.id, message.id, kind)
+            return writing.otherwise or _built_in(writing)
         finally:
             self._waiting -= 1
 
-    async def _watched(self, assistant: Assistant, question: Question, reply_id: str) -> Reply:
-        self.writing.tell(question.ref, Typing(True))
+    async def _watched(self, writing: _Writing) -> Reply:
+        ref = writing.question.ref
+        self.writing.tell(ref, Typing(True))
         try:
-            return await self._written(assistant, question, reply_id)
+            return await self._written(writing)
         finally:
-            self.writing.tell(question.ref, Typing(False))
+            self.writing.tell(ref, Typing(False))
 
-    async def _written(self, assistant: Assistant, question: Question, reply_id: str) -> Reply:
+    async def _written(self, writing: _Writing) -> Reply:
         reply, room = None, REPLY_CHARS_MAX
-        async for part in assistant.answer(question):
-            if isinstance(part, Reply):
-                reply = part
-            elif room > 0:
-                self._tell_piece(question.ref, reply_id, part, room)
-                room -= len(part.text)
+        async for part in writing.seated.assistant.answer(writing.question):
+            match part:
+                case Reply():
+                    reply = part
+                case Otherwise():
+                    writing.otherwise = part.reply
+                case Piece() if room > 0:
+                    self._tell_piece(writing, part, room)
+                    room -= len(part.text)
+                case _:
+                    pass
         if reply is None or not reply.text:
-            raise ValueError("it ended without a reply")
+            raise NoAnswer("it ended without a reply")
         return reply
 
-    def _tell_piece(self, ref: SessionRef, reply_id: str, piece: Piece, room: int) -> None:
+    def _tell_piece(self, writing: _Writing, piece: Piece, room: int) -> None:
         if piece.text:
-            self.writing.tell(ref, Delta(reply_id, piece.text[:room]))
+            self.writing.tell(writing.question.ref, Delta(writing.reply_id, piece.text[:room]))
+
+
+def _built_in(writing: _Writing) -> Reply:
+    """Answer without the assistant that should have: by a block if one fits, else by the fallback."""
+    terms = writing.seated.terms
+    use_answers = terms.use_answers and terms.kind != "answers"
+    assistant = AnswersAssistant(terms.fallback, use_answers=use_answers, error=MODEL_UNAVAILABLE)
+    return assistant.reply(writing.question)
 
 
 def _asked(ref: SessionRef, message: Message, session: Session, program: Program) -> Question:
@@ -251,7 +293,7 @@ def _spoke_for_itself(session: Session, message: Message) -> bool:
     return False
 
 
-def _post_of(reply: Reply, reply_id: str, message_id: str) -> Post:
+def _post_of(reply: Reply, reply_id: str, message_id: str, assistant: str) -> Post:
     return Post(
         id=reply_id,
         author="assistant",
@@ -261,4 +303,6 @@ def _post_of(reply: Reply, reply_id: str, message_id: str) -> Post:
         model=stored_model(reply),
         tokens=reply.tokens,
         answer=reply.answer,
+        assistant=assistant if reply.tokens else "",
+        team=reply.team,
     )

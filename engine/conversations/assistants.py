@@ -1,6 +1,7 @@
 """Who answers a visitor: the Assistant protocol, its built-in kind, and the words when there is no answer."""
 
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from typing import Literal, Protocol
 
 import msgspec
@@ -36,6 +37,7 @@ class AssistantTerms(msgspec.Struct, frozen=True):
     kind: AssistantKind = "answers"
     use_answers: bool = True
     timeout_ms: int = 20_000
+    workspace: str = ""
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -43,7 +45,8 @@ class Question(msgspec.Struct, frozen=True):
 
     `earlier` are the newest messages before it, oldest first, at most as many as the assistant wants.
     `attributes` are the session's, by their names in rules and in rules' units; `page_key` and
-    `page_url` are "" when the page is not known.
+    `page_url` are "" when the page is not known. `contact` holds name, first_name, email and phone as
+    far as the visitor's are known. `source` is the site.
     """
 
     ref: SessionRef
@@ -54,6 +57,8 @@ class Question(msgspec.Struct, frozen=True):
     page_key: str = ""
     page_url: str = ""
     earlier: tuple[Message, ...] = ()
+    contact: Mapping[str, str] = {}
+    source: str = ""
 
 
 class Piece(msgspec.Struct, frozen=True):
@@ -66,6 +71,8 @@ class Reply(msgspec.Struct, frozen=True):
     """A whole reply, which replaces its pieces.
 
     `answer` is the block it comes from. `error` tells why the assistant did not answer as it should.
+    `tokens` are what it cost, also when it failed. `team`: a person takes over with it, of that team, ""
+    = of any; None = nobody does.
     """
 
     text: str
@@ -74,6 +81,24 @@ class Reply(msgspec.Struct, frozen=True):
     tokens: int = 0
     answer: str = ""
     error: str = ""
+    team: str | None = None
+
+
+class Otherwise(msgspec.Struct, frozen=True):
+    """The reply that stands if the assistant comes no further; a later one takes its place.
+
+    What was done meanwhile (an appointment, a person who was asked for) so stays true in what is said.
+    """
+
+    reply: Reply
+
+
+Part = Piece | Otherwise | Reply
+"""What an assistant yields while it answers."""
+
+
+class NoAnswer(Exception):
+    """An assistant gives up; the words say why, in terms that may stand in a log: nothing that anybody wrote."""
 
 
 class Assistant(Protocol):
@@ -93,10 +118,10 @@ class Assistant(Protocol):
         """Return how many earlier messages a question should hold."""
         ...
 
-    def answer(self, question: Question) -> AsyncIterator[Piece | Reply]:
-        """Answer: pieces, if any, then exactly one reply, after which nothing is asked for.
+    def answer(self, question: Question) -> AsyncIterator[Part]:
+        """Answer: pieces and what stands otherwise, if any, then exactly one reply, after which nothing is asked for.
 
-        Whatever it raises becomes the fallback.
+        Whatever it raises becomes the latest `Otherwise`, without one the built-in answer.
         """
         ...
 
@@ -116,20 +141,33 @@ class AnswersAssistant:
         self._use_answers = use_answers
         self._error = error
 
-    async def answer(self, question: Question) -> AsyncIterator[Piece | Reply]:
+    async def answer(self, question: Question) -> AsyncIterator[Part]:
         """Answer with one reply, without pieces."""
-        found = self._block(question)
-        yield found or fallback_reply(self._fallback, self._error)
+        yield self.reply(question)
 
-    def _block(self, question: Question) -> Reply | None:
-        if not self._use_answers:
-            return None
-        program = question.program
-        plan = best_answer(program.checked.answers, question.message.text, question.page_key)
-        if plan is None:
-            return None
-        text, replies = fill_message(program, plan.message, question.attributes)
-        return Reply(text, replies, answer=plan.name, error=self._error)
+    def reply(self, question: Question) -> Reply:
+        """Return what `answer` says."""
+        found = block_reply(question) if self._use_answers else None
+        if found is None:
+            return fallback_reply(self._fallback, self._error)
+        return msgspec.structs.replace(found, error=self._error)
+
+
+def block_reply(question: Question, *, asked_only: bool = False) -> Reply | None:
+    """Make the reply of the best `answer` block; None when none applies.
+
+    Args:
+        question: what was asked, and where.
+        asked_only: without `asked anything`, which fits whatever is asked.
+    """
+    program, answers = question.program, question.program.checked.answers
+    if asked_only:
+        answers = tuple(replace(answer, anything=False) for answer in answers)
+    plan = best_answer(answers, question.message.text, question.page_key)
+    if plan is None:
+        return None
+    text, replies = fill_message(program, plan.message, question.attributes)
+    return Reply(text, replies, answer=plan.name)
 
 
 def assistant_of(terms: AssistantTerms) -> Assistant:

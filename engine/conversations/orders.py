@@ -28,6 +28,7 @@ class Post(msgspec.Struct, frozen=True, tag="post", omit_defaults=True):
     """Words of an agent or the assistant; `id` is the message's. `by` names the agent.
 
     `answer_to` is the visitor's message that is answered. `model`, `tokens` and `answer` as in `Message`.
+    `assistant` is whose `tokens` are counted. `team`: a person of it is asked for, "" = any; None = nobody.
     """
 
     id: str
@@ -40,6 +41,8 @@ class Post(msgspec.Struct, frozen=True, tag="post", omit_defaults=True):
     model: str = ""
     tokens: int = 0
     answer: str = ""
+    assistant: str = ""
+    team: str | None = None
 
 
 class Release(msgspec.Struct, frozen=True, tag="release"):

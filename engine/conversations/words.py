@@ -7,7 +7,7 @@ from engine.conversations.conversation import Conversation, ConversationOrigin
 from engine.conversations.lifecycle import card_of, converse, hand_over, updated
 from engine.conversations.naming import words_id
 from engine.conversations.orders import Post
-from engine.counts import CHAT_MESSAGES
+from engine.counts import CHAT_MESSAGES, tokens_count
 from engine.effect import Ground
 from engine.events import Event
 from engine.late import take_event
@@ -131,6 +131,16 @@ def posted(ground: Ground, post: Post, at_ms: int) -> None:
     happened(ground, "agent_message", at_ms, {"text": post.text, "by": post.by or post.author})
     ground.profile.chat_ms = max(ground.profile.chat_ms, at_ms)
     ground.effect.profile_changed = True
+    _settle(ground, post, at_ms)
+
+
+def _settle(ground: Ground, post: Post, at_ms: int) -> None:
+    """Count what words cost, and ask for the person who is to take over."""
+    if post.assistant and post.tokens:
+        count(ground, tokens_count(post.assistant), post.tokens)
+    if post.team is not None:
+        happened(ground, "handoff_requested", at_ms, {"topic": post.team})
+        hand_over(ground, at_ms, post.team)
 
 
 def happened(ground: Ground, name: str, at_ms: int, properties: dict[str, object]) -> None:

@@ -57,7 +57,7 @@ def serve(config: Config, listener: socket.socket, manner: Manner) -> bool:
         StoreRefused: the store cannot be used.
     """
     configure_log(config.server.log_level, config.server.log_format)
-    for name in ("apscheduler", "uvicorn"):
+    for name in ("apscheduler", "httpcore2", "uvicorn"):
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.root.level))
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(_serve(config, listener, manner))

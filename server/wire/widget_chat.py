@@ -68,7 +68,8 @@ class ChatMetadata(Struct, frozen=True):
     model: str
     tokens: int
     error: Annotated[
-        str | UnsetType, Meta(description="`model_unavailable`: the fallback answered.")
+        str | UnsetType,
+        Meta(description="`model_unavailable`: a block, the fallback, or what was done answered."),
     ] = UNSET
 
 
