@@ -1,5 +1,6 @@
 """A batch of commits on the thread that owns the SQLite file: check, collect rows, write, or undo."""
 
+import json
 from collections.abc import Callable, Sequence
 
 from engine.limits import ERASED_KEPT_MS, ERASED_LATELY_MS
@@ -28,6 +29,11 @@ from engine.stores.sqlite.heads import HeadMap
 from engine.stores.sqlite.rows import Rows
 
 _PROFILES_CACHED = 50_000
+_KNOWN = (
+    "SELECT event FROM seen WHERE ws = ? AND visitor = ? "
+    "AND event IN (SELECT value FROM json_each(?))"
+)
+_NO_IDS: frozenset[int] = frozenset()
 # What a small row and its index cost in the write-ahead log, on pages that neighbours share.
 _ROW_BYTES = 1_024
 
@@ -174,7 +180,13 @@ class Commits:
 
     def known(self, ref: SessionRef, ids: tuple[int, ...]) -> tuple[int, ...]:
         """See `Ledger.known`."""
-        return tuple(event for event in ids if self._is_known(ref, event))
+        fresh = self._seen.get((ref.workspace, ref.visitor), _NO_IDS)
+        # One statement for all: a batch of another tool's client brings a hundred ids at once.
+        rows = self.db.execute(_KNOWN, (ref.workspace, ref.visitor, json.dumps(ids))).fetchall()
+        if not (rows or fresh):
+            return ()
+        found = {event for (event,) in rows} | fresh
+        return tuple(event for event in ids if event in found)
 
     def forget_profile(self, workspace: str, visitor: str) -> None:
         """Let a profile's version be read from the file again."""
@@ -213,19 +225,12 @@ class Commits:
         """Reckon with the bytes of a body written outside commits."""
         self._bytes_written += count
 
-    def _is_known(self, ref: SessionRef, event: int) -> bool:
-        key = (ref.workspace, ref.visitor, event)
-        if key in self._seen:
-            return True
-        sql = "SELECT 1 FROM seen WHERE ws = ? AND visitor = ? AND event = ?"
-        return self.db.execute(sql, key).fetchone() is not None
-
     def _begin(self) -> None:
         self._rows = Rows()
         self._changed: list[tuple[int, bytes, int, bool, int | None]] = []
         self._refused: dict[int, type[Conflict | Capped]] = {}
         self._ops: dict[int, str] = {}
-        self._seen: set[tuple[str, str, int]] = set()
+        self._seen: dict[tuple[str, str], set[int]] = {}
         self._count = 0
         self._causes_more = 0
         self._then: list[Callable[[], object]] = []
@@ -316,9 +321,10 @@ class Commits:
 
     def _collect_ids(self, num: int, commit: Commit, after: Head, now_ms: int) -> None:
         rows, ref = self._rows, commit.ref
-        for event in dict.fromkeys(commit.seen):
-            rows.seen.append((ref.workspace, ref.visitor, event, now_ms))
-            self._seen.add((ref.workspace, ref.visitor, event))
+        if commit.seen:
+            events = dict.fromkeys(commit.seen)
+            rows.seen += [(ref.workspace, ref.visitor, event, now_ms) for event in events]
+            self._seen.setdefault((ref.workspace, ref.visitor), set()).update(events)
         rows.refs += [(ref.workspace, name, num) for name in commit.ids]
         rows.decisions += [
             (
