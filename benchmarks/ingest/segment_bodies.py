@@ -1,42 +1,61 @@
-"""Batches in Segment's words, as its client for Node sends them: each event with its context and a UUID."""
+"""Batches in Segment's words, as its client for Node sends them: each event with its context and a UUID.
 
-import random
-import uuid
+All that repeats is written beforehand: a client that is slower than the server measures itself.
+"""
+
+import json
+from functools import cache
+from itertools import count, islice
 
 PATH = "/v1/batch"
-_LIBRARY = {"name": "@segment/analytics-node", "version": "3.0.0"}
-_AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36"
+PAGES = 60
+_LIBRARY = {"name": "@segment/analytics-node", "version": "3.1.0"}
+_AGENT = (
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/142.0.0.0 Safari/537.36"
+)
 _TRACKS: tuple[tuple[str, dict[str, object]], ...] = (
     ("Product Viewed", {"product_id": "boots", "name": "Boots", "price": 40.0}),
     ("Product Added", {"product_id": "boots", "name": "Boots", "price": 40.0, "quantity": 1}),
     ("Plan Toggled", {"plan": "pro"}),
     ("Form Submitted", {"form": "quote"}),
 )
+_PAGE_EVERY = 4
 
 
-def batch(visitors: list[str], events: int, random_source: random.Random) -> dict[str, object]:
-    """Write a batch of `events`, spread evenly over the visitors, every fourth one a page."""
-    items = [
-        _item(visitors[number % len(visitors)], number, random_source) for number in range(events)
-    ]
-    return {"batch": items, "writeKey": "wk_bench"}
+class Batches:
+    """The batches of one connection; the messages of all connections have ids of their own."""
+
+    def __init__(self, connection: int) -> None:
+        """Begin with the first message."""
+        self._ids = (f"{number:08x}-0000-4000-8000-{connection:012x}" for number in count())
+
+    def write(self, visitors: list[str], events: int, page: int) -> bytes:
+        """Write a batch of `events`, spread evenly over the visitors, from a page on; every fourth is a page view."""
+        people = len(visitors)
+        items = [
+            f'{{"messageId":"{message}","anonymousId":"{visitors[number % people]}",'
+            f"{_rest(number % (_PAGE_EVERY * len(_TRACKS)), (page + number) % PAGES)}"
+            for number, message in enumerate(islice(self._ids, events))
+        ]
+        return f'{{"batch":[{",".join(items)}],"writeKey":"wk_bench"}}'.encode()
 
 
-def _item(visitor: str, number: int, random_source: random.Random) -> dict[str, object]:
-    page = f"/g{random_source.randrange(20)}/p{random_source.randrange(3)}"
-    url = f"https://shop.example{page}"
-    item: dict[str, object] = {
-        "messageId": str(uuid.UUID(int=random_source.getrandbits(128), version=4)),
-        "anonymousId": visitor,
-        "context": {
-            "library": _LIBRARY,
-            "locale": "en-US",
-            "userAgent": _AGENT,
-            "page": {"url": url, "path": page, "title": "A page", "referrer": ""},
-        },
-        "integrations": {},
+@cache
+def _rest(turn: int, page: int) -> str:
+    """Write what stands behind an event's ids."""
+    path = f"/g{page % 20}/p{page // 20}"
+    url = f"https://shop.example{path}"
+    context = {
+        "library": _LIBRARY,
+        "locale": "en-US",
+        "userAgent": _AGENT,
+        "page": {"url": url, "path": path, "title": "A page", "referrer": ""},
     }
-    if number % 4 == 0:
-        return item | {"type": "page", "properties": {"url": url, "path": page, "title": "A page"}}
-    name, properties = _TRACKS[number // 4 % len(_TRACKS)]
-    return item | {"type": "track", "event": name, "properties": properties}
+    item: dict[str, object] = {"context": context, "integrations": {}}
+    if turn % _PAGE_EVERY == 0:
+        item |= {"type": "page", "properties": {"url": url, "path": path, "title": "A page"}}
+    else:
+        name, properties = _TRACKS[turn // _PAGE_EVERY]
+        item |= {"type": "track", "event": name, "properties": properties}
+    return json.dumps(item, separators=(",", ":"))[1:]
