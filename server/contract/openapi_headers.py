@@ -134,11 +134,13 @@ _WITH_KEY: frozenset[Family] = frozenset(("platform", "agent"))
 _WITH_ETAG = frozenset(
     {
         "asyncapi",
+        "booking_script",
         "docs",
         "docs_sockets",
         "docs_style",
         "get_rule_set",
         "openapi",
+        "sound_script",
         "stub_script",
         "widget_config",
         "widget_script",

@@ -1,4 +1,4 @@
-"""Scripts that pages load: the widget, and the stub that keeps calls until the widget is there."""
+"""Scripts that pages load: the widget, the parts that it loads when they are needed, and the stub."""
 
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +12,8 @@ JAVASCRIPT = "text/javascript"
 
 # Pages of other origins load it also where they ask all that they load to agree to it.
 _ANY_PAGE: Header = (b"cross-origin-resource-policy", b"cross-origin")
+# A module comes to a page of another origin only by its server's leave.
+_ANY_ORIGIN: Header = (b"access-control-allow-origin", b"*")
 
 
 class Scripts:
@@ -25,6 +27,14 @@ class Scripts:
         """Give a page the widget."""
         return self._widget.answer(call.headers).with_headers((_ANY_PAGE,))
 
+    async def booking(self, call: Call) -> Answer:
+        """Give the widget the module with which visitors book in the chat."""
+        return self._booking.answer(call.headers).with_headers((_ANY_PAGE, _ANY_ORIGIN))
+
+    async def sound(self, call: Call) -> Answer:
+        """Give the widget the module that sounds."""
+        return self._sound.answer(call.headers).with_headers((_ANY_PAGE, _ANY_ORIGIN))
+
     async def stub(self, call: Call) -> Answer:
         """Give a page what keeps its calls until the widget is there."""
         return self._stub.answer(call.headers).with_headers((_ANY_PAGE,))
@@ -32,6 +42,14 @@ class Scripts:
     @cached_property
     def _widget(self) -> Asset:
         return self._read("widget.js")
+
+    @cached_property
+    def _booking(self) -> Asset:
+        return self._read("booking.js")
+
+    @cached_property
+    def _sound(self) -> Asset:
+        return self._read("sound.js")
 
     @cached_property
     def _stub(self) -> Asset:

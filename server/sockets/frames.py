@@ -19,6 +19,7 @@ from server.ingest.native import (
     URL_CHARS_MAX,
     Moment,
     batch_events,
+    clock_skew_ms,
 )
 from server.services import Services
 from server.sockets.delivery import Delivery
@@ -63,11 +64,13 @@ class FrameReader:
         self._delivery = delivery
         self._manners = Manners(services, view, scope)
         self._tab = ""
+        self._skew_ms = 0
         self.tabs: list[str] = []
 
     async def greet(self, auth: AuthFrame) -> None:
-        """Take the page and the visibility that came with the authentication."""
+        """Take the clock, the page and the visibility that came with the authentication."""
         self._tab = auth.load or ""
+        self._skew_ms = clock_skew_ms(auth.sent_at, self._services.clock.now_ms())
         self._manners.meet(auth.context)
         events = []
         if auth.page is not None and auth.page.url and auth.page.url != self._view.page_url:
@@ -189,7 +192,7 @@ class FrameReader:
 
     async def _take_events(self, frame: TrackFrame) -> TrackAckOut:
         now_ms = self._services.clock.now_ms()
-        events, rejected = batch_events(frame.events, None, Moment(now_ms))
+        events, rejected = batch_events(frame.events, None, Moment(now_ms, self._skew_ms))
         size_bytes = sum(map(len, map(bytes, frame.events)))
         accepted, duplicates = await self._track(events, size_bytes)
         return TrackAckOut(accepted, duplicates, rejected)

@@ -7,7 +7,7 @@ from msgspec import Meta, Struct
 
 from server.wire.appointments import AppointmentBody
 from server.wire.decoding import Reader
-from server.wire.widgets import ContextBody, PageBody
+from server.wire.widgets import ContextBody, PageBody, Timestamp
 
 FRAME_BYTES_MAX = 65_536
 TRACK_EVENTS_MAX = 50
@@ -30,7 +30,10 @@ class Resume(Struct, frozen=True):
 
 
 class AuthFrame(Struct, frozen=True):
-    """The first frame. `load` is the page load's eight characters, as in the ids of its events."""
+    """The first frame. `load` is the page load's eight characters, as in the ids of its events.
+
+    `sent_at` is what the client's clock shows: timestamps of one that is more than two seconds off are corrected.
+    """
 
     token: Annotated[str, Meta(max_length=4_096)]
     visitor_token: Annotated[str, Meta(max_length=4_096)] | None = None
@@ -39,6 +42,7 @@ class AuthFrame(Struct, frozen=True):
     context: ContextBody | None = None
     visible: bool | None = None
     load: Annotated[str, Meta(min_length=8, max_length=8)] | None = None
+    sent_at: Timestamp | None = None
 
 
 class MessageFrame(Struct, frozen=True):

@@ -6,6 +6,7 @@ from tests.browser.backend import Backend, until
 from tests.browser.chat import approached, met
 from tests.browser.conftest import OpenPage, Shot, Snippet
 from tests.browser.pages import Pages
+from tests.browser.sender import Sender
 from tests.browser.witness import Witness
 
 BODY = '<h1>Tents</h1><input id="search">'
@@ -198,6 +199,31 @@ def test_pieces_of_an_answer_grow_in_their_place(
     sockets[-1].send('{"type":"delta","id":"msg_x","text":"Most tents "}')
     sockets[-1].send('{"type":"delta","id":"msg_x","text":"are dry."}')
     expect(chat.said.filter(has_text="Most tents are dry.")).to_have_count(1)
+
+
+def test_who_waits_for_a_person_is_told_how_long(
+    page: Page, pages: Pages, backend: Backend, snippet: Snippet, witness: Witness
+) -> None:
+    sender = Sender(page)
+    chat, _ = met(page, witness, pages.put("/", body=BODY + snippet()))
+    until(lambda: sender.epoch, page=page)
+    chat.launcher.click()
+    line = chat.panel.locator(".note[role=status]")
+    for wait_s, minutes in ((150, "3"), (0, "1")):
+        sender.event("session_status", status="queued", estimated_wait=wait_s)
+        expect(line).to_have_text(f"In the queue, about {minutes} min")
+    sender.event("session_status", status="active")
+    expect(line).to_have_text("")
+
+
+def test_a_page_that_is_printed_is_printed_without_the_chat(
+    page: Page, pages: Pages, backend: Backend, snippet: Snippet, witness: Witness
+) -> None:
+    chat, _ = met(page, witness, pages.put("/", body=BODY + snippet()))
+    page.emulate_media(media="print")
+    expect(chat.launcher).to_be_hidden()
+    page.emulate_media(media="screen")
+    expect(chat.launcher).to_be_visible()
 
 
 def test_a_page_that_replaces_its_body_keeps_the_chat(

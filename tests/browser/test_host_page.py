@@ -1,9 +1,11 @@
 """Pages that treat whatever they include badly: the card comes, the page works, and nothing of ours fails in it."""
 
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.backend import Backend, until
+from tests.browser.backend import CONFIG, TOKEN, WIDGET, Backend, serving, until
 from tests.browser.chat import Chat
 from tests.browser.conftest import Snippet
 from tests.browser.pages import Pages
@@ -14,6 +16,7 @@ ANSWERED = "Yes: it leaves today when you order before four."
 OWN = "the page's own"
 """What a page throws itself; whatever else is thrown fails the test."""
 
+LOGO = b'<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"/>'
 BODY = "<h1>Offer</h1><button id=buy onclick='window.bought = true'>Buy</button>"
 
 THROWING = f"""
@@ -178,6 +181,30 @@ def test_a_page_that_is_allowed_nothing_but_the_documented_directives_has_the_ca
     headers = {"Content-Security-Policy": policy}
     page.goto(pages.put("/offer", head=snippet(), body=body, headers=headers))
     _works(page, Chat(page))
+
+
+@pytest.mark.parametrize("is_let_in", [True, False])
+def test_where_a_page_lets_no_picture_in_the_name_s_first_letter_stands_for_the_logo(
+    page: Page, pages: Pages, witness: Witness, tmp_path: Path, is_let_in: bool
+) -> None:
+    witness.allow("Content Security Policy")
+    pages.put_file("/logo.svg", LOGO, "image/svg+xml")
+    logo = pages.address + "/logo.svg"
+    config = CONFIG.replace("greeting =", f'logo = "{logo}"\n  greeting =')
+    policy = f"img-src {pages.address if is_let_in else 'none.example'}"
+    with serving(tmp_path, (pages.address,), config) as server:
+        tag = f'<script async src="{server.address}/widget.js" data-widget="{WIDGET}"'
+        head = f'{tag} data-token="{TOKEN}"></script>'
+        headers = {"Content-Security-Policy": policy}
+        page.goto(pages.put("/logo", head=head, headers=headers))
+        chat = Chat(page)
+        chat.launcher.click()
+        picture = chat.panel.locator("img.avatar")
+        if is_let_in:
+            expect(picture).to_have_js_property("naturalWidth", 8)
+        else:
+            expect(picture).to_have_count(0)
+            expect(chat.panel.locator(".avatar")).to_have_text("F")
 
 
 def test_a_page_in_a_sandbox_works_and_its_owner_is_told_once(

@@ -1,18 +1,16 @@
 """No text that anybody sends to a visitor is ever run, in whichever place it is shown."""
 
-import json
-
-from playwright.sync_api import Page, WebSocketRoute, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.backend import CONFIG, Backend, serving, until
 from tests.browser.chat import Chat, met
 from tests.browser.conftest import Snippet
 from tests.browser.hostile_texts import HOSTILE
 from tests.browser.pages import Pages
+from tests.browser.sender import Sender
 from tests.browser.witness import Witness
 
 BODY = "<h1>Tents</h1><script>window.hits = 0; window.hacked = () => { hits++ }</script>"
-SINCE = "2026-01-01T00:00:00Z"
 AGAIN = "2099-01-01T00:00:00Z"
 
 
@@ -21,40 +19,6 @@ AT_ONCE = 30
 
 
 ENTRIES_MAX, GREETING_AND_DOTS = 200, 2
-
-
-class Sender:
-    """Sends a page frames of its socket, in the place of the server."""
-
-    def __init__(self, page: Page) -> None:
-        self.sockets: list[WebSocketRoute] = []
-        self.offset = 1_000
-        self.epoch = ""
-        page.route_web_socket(lambda _: True, self._route)
-
-    def message(self, **fields: object) -> None:
-        """Send a message frame."""
-        known = {"type": "message", "from": "assistant", "kind": "chat", "status": "sent"}
-        self._send({**known, "id": f"msg_{self.offset}", "outcome": None, **fields})
-
-    def event(self, name: str, **content: object) -> None:
-        """Send an event frame."""
-        self._send({"type": "event", "event": name, "data": content})
-
-    def _send(self, frame: dict[str, object]) -> None:
-        self.offset += 1
-        place = {"timestamp": SINCE, "offset": self.offset, "epoch": self.epoch}
-        self.sockets[-1].send(json.dumps({**frame, **place}))
-
-    def _route(self, socket: WebSocketRoute) -> None:
-        server = socket.connect_to_server()
-        self.sockets.append(socket)
-
-        def pass_on(text: str | bytes) -> None:
-            self.epoch = json.loads(text).get("epoch", self.epoch)
-            socket.send(text)
-
-        server.on_message(pass_on)
 
 
 def _reply(text: str, **more: str) -> dict[str, str]:
@@ -102,6 +66,7 @@ def test_hostile_texts_stay_texts_in_slots(
         sender.event("appointment_scheduled", appointment_id=text, date=text, time=text)
         sender.event("action", action="schedule", timezone=text, calendar_id=text, slots=[slot])
     expect(chat.log.locator(".row")).to_have_count(ENTRIES_MAX + GREETING_AND_DOTS)
+    expect(chat.log.locator(".picker .reply").last).to_have_text(HOSTILE[-1])
     assert page.evaluate("hits") == 0
 
 

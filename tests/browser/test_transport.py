@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from playwright.sync_api import Page, WebSocket
+from playwright.sync_api import Page, Route, WebSocket
 
 from tests.browser.backend import ASKING_TOKEN, Backend, until
 from tests.browser.conftest import OpenPage, Snippet
@@ -317,7 +317,7 @@ def test_a_wrong_token_is_told_once_with_what_to_do(
     page.wait_for_timeout(300)
     [told] = warnings(witness)
     assert "401 Invalid widget token" in told
-    assert "--show-snippet" in told
+    assert "/docs" in told
 
 
 def test_an_origin_that_is_not_listed_is_named(
@@ -352,9 +352,27 @@ def test_a_browser_that_gives_no_room_is_measured_all_the_same(
     page: Page, pages: Pages, snippet: Snippet, witness: Witness, storage: str
 ) -> None:
     refuse = "{get() { throw new DOMException('no', 'SecurityError') }}"
-    how = refuse if storage != "BroadcastChannel" else "{value: undefined}"
-    page.add_init_script(f"Object.defineProperty(window, '{storage}', {how})")
+    page.add_init_script(f"Object.defineProperty(window, '{storage}', {refuse})")
     begun(page, witness, pages.put("/blocked", head=snippet()))
+
+
+def test_a_request_that_goes_with_its_page_is_nobodys_fault(
+    page: Page, pages: Pages, snippet: Snippet, witness: Witness
+) -> None:
+    witness.allow("ERR_FAILED")
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/session", hold)
+    page.goto(pages.put("/going", head=snippet()))
+    until(lambda: held, page=page)
+    page.evaluate("window.dispatchEvent(new PageTransitionEvent('pagehide'))")
+    held[0].abort()
+    until(lambda: [text for _, text in witness.console if "ERR_FAILED" in text], page=page)
+    page.wait_for_timeout(100)
+    assert warnings(witness) == []
 
 
 def test_a_broken_record_is_no_record(

@@ -1,6 +1,7 @@
 """The chat socket over real connections: who gets in, what is delivered, and how it ends."""
 
 import asyncio
+from datetime import UTC, datetime
 
 import msgspec
 import pytest
@@ -296,6 +297,31 @@ async def test_events_of_a_track_frame_are_counted_and_answered(live: ListeningS
         ack = await next_frame(socket, "track_ack")
         assert (ack["accepted"], ack["duplicates"]) == (1, 1)
         assert ack["rejected"] == [{"index": 2, "field": "event", "reason": "too_short"}]
+
+
+@pytest.mark.parametrize(
+    ("ahead_ms", "ago_ms"), [(3_600_000, 5_000), (-3_600_000, 5_000), (-1_500, 6_500)]
+)
+async def test_a_clock_that_is_far_off_is_corrected_in_all_that_a_socket_tells(
+    live: ListeningServer, ahead_ms: int, ago_ms: int
+) -> None:
+    session = await live.server.open_session(id="v_late")
+    now_ms = live.server.clock.now_ms()
+    their_ms = now_ms + ahead_ms
+    async with live.socket(session["session_id"]) as socket:
+        await authenticated(socket, sent_at=iso_time(their_ms))
+        event = {"event": "click", "timestamp": iso_time(their_ms - 5_000)}
+        await say(socket, type="track", events=[event])
+        await next_frame(socket, "track_ack")
+    path = f"/v1/visitors/{session['visitor_id']}/export"
+    exported = await live.server.send("GET", path, headers=PLATFORM)
+    lines = [msgspec.json.decode(line) for line in exported.body.splitlines()]
+    (click,) = [line for line in lines if line.get("name") == "click"]
+    assert click["at_ms"] == now_ms - ago_ms
+
+
+def iso_time(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat()
 
 
 async def test_page_and_visibility_frames_move_the_visitor(live: ListeningServer) -> None:

@@ -1,10 +1,10 @@
 /** Brings a message on screen that nobody asked for: in a visible tab, in one tab, before its time is over. */
 
-import { blip } from "./blip";
 import { type Entry, nextWaiting, seen } from "./conversation";
-import { acts } from "./drawing";
 import { after, guarded, type Timer } from "./guard";
 import { report } from "./line";
+import { load } from "./parts";
+import { hasRoom, show } from "./shell";
 
 /** On screen this long, a message counts as read. */
 const READ_MS = 1_000;
@@ -34,10 +34,10 @@ export function forgetUnread(entry: Entry): void {
 }
 
 function next(): Entry | undefined {
-  return document.hidden || !acts.hasRoom_() ? undefined : nextWaiting();
+  return document.hidden || !hasRoom() ? undefined : nextWaiting();
 }
 
-function display(entry: Entry): void {
+function display(entry: Entry): unknown {
   asked = undefined;
   // While the tabs agreed it may have been withdrawn, or this tab hidden.
   if (next() !== entry) return;
@@ -45,9 +45,9 @@ function display(entry: Entry): void {
   seen.add(entry.id_);
   report(entry.id_, "displayed");
   unread.add(entry);
-  acts.show_(entry);
+  show(entry);
   watch();
-  if (entry.hasSound_) blip();
+  return entry.hasSound_ && load("sound").then((sound) => sound.play());
 }
 
 function watch(): void {

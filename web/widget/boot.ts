@@ -14,7 +14,6 @@ interface Opportune {
 /** Starts once a page, whatever else includes the script. */
 export function boot(): void {
   const page = window as { opportune?: Opportune };
-  const [loading] = performance.getEntriesByType("navigation") as PerformanceNavigationTiming[];
   if (page.opportune?.isLoaded) return console.info("opportune: included twice");
   const calls = (page.opportune?.q ?? []) as Call[];
   let take = (call: Call): unknown => calls.push(call);
@@ -24,20 +23,25 @@ export function boot(): void {
   opportune.q = { push: (call) => take(call) };
   page.opportune = opportune;
   setTag(document.currentScript as HTMLScriptElement | null);
-  whenCalm(() => {
-    // Visitors see a page before its scripts have come.
-    init(undefined, performance.now() - (loading?.responseEnd ?? 0));
+  whenCalm((sinceMs) => {
+    init(undefined, performance.now() - sinceMs);
     take = guarded(run);
     calls.forEach(take);
   });
 }
 
-/** Waits for the document, for a reader where it is drawn ahead of one, and for an idle moment. */
-function whenCalm(work: () => void): void {
-  const calm = guarded(work);
-  const idle = (): unknown =>
-    "requestIdleCallback" in window ? requestIdleCallback(calm, { timeout: IDLE_WAIT_MS }) : setTimeout(calm);
-  if ((document as { prerendering?: boolean }).prerendering) listen(document, "prerenderingchange", idle);
-  else if (document.readyState === "loading") listen(document, "DOMContentLoaded", idle);
-  else idle();
+/**
+ * Waits for the document, for a reader where it is drawn ahead of one, and for an idle moment; tells since when (milliseconds of
+ * the monotonic clock) the page can have been seen.
+ */
+function whenCalm(work: (sinceMs: number) => void): void {
+  // Visitors see a page before its scripts have come. The interface that replaces this one does not tell when it began.
+  const { domLoading, navigationStart } = performance.timing ?? {};
+  const beganMs = domLoading - navigationStart || performance.now();
+  const whenIdle = window.requestIdleCallback ?? setTimeout;
+  const idle = (sinceMs: number): unknown => whenIdle(guarded(() => work(sinceMs)), { timeout: IDLE_WAIT_MS });
+  if ((document as { prerendering?: boolean }).prerendering) {
+    listen(document, "prerenderingchange", () => idle(performance.now()));
+  } else if (document.readyState === "loading") listen(document, "DOMContentLoaded", () => idle(beganMs));
+  else idle(beganMs);
 }

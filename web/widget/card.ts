@@ -1,10 +1,10 @@
 /** The proactive card above the launcher, or the one line that opens it. */
 
 import type { Entry } from "./conversation";
-import { acts } from "./drawing";
 import { button, hasFocus, linked, make, words } from "./elements";
 import { config, dialog } from "./look";
 import { makeReplies } from "./replies";
+import { dismiss } from "./shell";
 
 /** Announces what comes into it, and so is there before. */
 export let cards: HTMLElement;
@@ -39,7 +39,7 @@ function showAll(entry: Entry): void {
 }
 
 function fill(className: string, entry: Entry, ...children: Node[]): HTMLElement {
-  const card = dialog(className, () => acts.dismiss_(entry), ...children);
+  const card = dialog(className, () => dismiss(entry), ...children);
   card.part.add("card");
   cards.replaceChildren(card);
   return card;

@@ -1,12 +1,12 @@
 /** Where the visitor writes. */
 
 import { addWords } from "./conversation";
-import { acts } from "./drawing";
 import { icon, make } from "./elements";
 import { after, guarded, type Timer } from "./guard";
 import { sendTyping } from "./line";
 import { texts } from "./look";
 import { ownId } from "./random_id";
+import { deliver } from "./shell";
 
 const UP = "M12 19V5M5.5 11.5L12 5l6.5 6.5";
 const TEXT_CHARS_MAX = 4_000;
@@ -33,7 +33,7 @@ function submit(event: Event): void {
   const text = input.value.trim();
   if (!text) return;
   input.value = "";
-  acts.deliver_(addWords(ownId(), text, "own"));
+  deliver(addWords(ownId(), text, "own"));
 }
 
 /** Tells of typing once a burst, and of its end. */

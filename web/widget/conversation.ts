@@ -26,10 +26,10 @@ export interface Entry {
   /** Its replies, or its slots, are gone. */
   isAnswered_: boolean;
   replies_: QuickReply[];
-  display_: "card" | "bubble" | "open";
-  hasSound_: boolean;
-  /** Of `slots`, and the one of `booked` where it is known. */
-  slots_?: Slot[];
+  display_?: "card" | "bubble" | "open" | undefined;
+  hasSound_?: boolean | undefined;
+  /** Of `slots`, and of the `booked` that came of them. */
+  slots_?: Slot[] | undefined;
   timezone_?: string | undefined;
 }
 
@@ -113,8 +113,8 @@ export function takeMessage(frame: MessageFrame, isNews: boolean): Entry | undef
     isUnseen_: !isMine && !outcome && (isProactive ? isSeen : isNews),
     isAnswered_: !!frame.clicked || outcome === "replied",
     replies_: frame.quick_replies ?? [],
-    display_: frame.display ?? "card",
-    hasSound_: !!frame.sound,
+    display_: frame.display,
+    hasSound_: frame.sound,
   } as const);
 }
 
@@ -134,7 +134,7 @@ function takeBooking({ date, time }: EventFrame["data"], isNews: boolean): void 
   for (const offer of entries) {
     if (offer.kind_ !== "slots") continue;
     offer.isAnswered_ = true;
-    done.slots_ = offer.slots_!.filter((slot) => slot.date === date && slot.time === time);
+    done.slots_ = offer.slots_;
     done.timezone_ = offer.timezone_;
   }
 }

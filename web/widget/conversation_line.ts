@@ -1,16 +1,14 @@
 /** What comes of the conversation: each frame once and in its order, over the socket or by asking for it. */
 
 import { addPiece, addWords, forgetEntries, markStored, setStatus, setTyping, takeEvent, takeMessage } from "./conversation";
-import { drawSoon } from "./drawing";
 import { after, guarded, type Timer } from "./guard";
-import { hooks } from "./hooks";
 import { isHttp } from "./http_line";
 import { repeatAsks, settleAsk, settleClick } from "./line";
 import { tell } from "./page_events";
 import type { MessageFrame, ServerFrame } from "./protocol";
 import { ask as request } from "./server";
 import { kept } from "./session";
-import { begin, end } from "./shell";
+import { begin, drawSoon, end } from "./shell";
 import { snippet } from "./snippet";
 import { failed } from "./transport";
 
@@ -23,22 +21,37 @@ let offset = 0;
 let historyOffset = 0;
 let looking: Timer;
 
-// Whatever fails here, what is measured goes on.
-hooks.begin_ = guarded(() => {
-  restart("");
-  begin(kept.config!);
-  tell("ready", { sessionId: kept.wsUrl!.split("/").pop(), visitorId: kept.visitorId });
-});
-hooks.take_ = guarded((frame) => {
-  take(frame);
-  drawSoon();
-});
-hooks.resume_ = () => (epoch ? { epoch, offset } : undefined);
-hooks.look_ = look;
-hooks.end_ = guarded(() => {
-  restart("");
-  end();
-});
+// ---- what measuring tells; whatever fails here, measuring goes on
+
+/** A session is there, or another one. */
+export function beginChat(): void {
+  guarded(() => {
+    restart("");
+    begin(kept.config!);
+    tell("ready", { sessionId: kept.wsUrl!.split("/").pop(), visitorId: kept.visitorId });
+  })();
+}
+
+export function takeFrame(frame: ServerFrame): void {
+  guarded(() => {
+    take(frame);
+    drawSoon();
+  })();
+}
+
+export function endChat(): void {
+  guarded(() => {
+    restart("");
+    end();
+  })();
+}
+
+/** Tells where the conversation was read to, for a socket that goes on there. */
+export function resumePoint(): { epoch: string; offset: number } | undefined {
+  return epoch ? { epoch, offset } : undefined;
+}
+
+// ---- the sequence
 
 /** Begins at the front of another sequence, or of the same one again. */
 function restart(another: string): void {
@@ -91,14 +104,14 @@ function hear(frame: MessageFrame, isNews: boolean): void {
   tell("message", { messageId, text, from, kind });
 }
 
-/** Reads what is new, once it is worth it and somebody looks. */
-function look(waitMs: number): void {
+/** Reads what is new without a socket: in so many milliseconds, if somebody looks then. */
+export function lookForMessages(waitMs: number): void {
   clearTimeout(looking);
   looking = after(waitMs, () => isHttp && !document.hidden && readNext());
 }
 
 async function readNext(): Promise<void> {
-  const path = `messages?sessionId=${encodeURIComponent(kept.sessionId!)}&after=${offset}`;
+  const path = `messages?sessionId=${kept.sessionId}&after=${offset}`;
   const headers = { Authorization: `Bearer ${snippet.token}`, "X-Visitor-Token": kept.visitorToken! };
   const answer = await request(path, { headers });
   if (!isHttp) return;
@@ -113,5 +126,5 @@ async function readNext(): Promise<void> {
   body_.messages!.forEach(takeNext);
   historyOffset = 0;
   drawSoon();
-  look(body_.nextCheckMs!);
+  lookForMessages(body_.nextCheckMs!);
 }

@@ -3,8 +3,8 @@
 import { guarded } from "./guard";
 
 const SVG = "http://www.w3.org/2000/svg";
-const LINK = /https?:\/\/[^\s<>"]+/gi;
-const AFTER_LINK = /[.,;:!?'")\]}]+$/;
+/** Without the punctuation that follows it in a sentence. */
+const LINK = /(https?:\/\/[^\s<>"]*[^\s<>".,;:!?')\]}])/gi;
 
 type Tags = HTMLElementTagNameMap;
 type Children = (Node | string)[];
@@ -25,6 +25,11 @@ export function make<K extends keyof Tags>(
 /** Makes text that a visitor reads, in the direction that it has. */
 export function words(className: string, ...children: Children): HTMLElement {
   return make(`div.${className}`, { part: "message", dir: "auto" }, ...children);
+}
+
+/** Makes what stands for something that is on its way. */
+export function makeDots(): HTMLElement {
+  return make("div.row", { ariaHidden: "true" }, words("bubble dots", "•••"));
 }
 
 export function button(className: string, press: () => unknown, ...children: Children): HTMLButtonElement {
@@ -48,14 +53,10 @@ export function hasFocus(element: Element): boolean {
 
 /** Cuts a text into its words and its links, http and https alone. */
 export function linked(text: string): Children {
-  const parts: Children = [];
-  let end = 0;
-  for (const { 0: found, index } of text.matchAll(LINK)) {
-    const href = found.replace(AFTER_LINK, "");
-    parts.push(text.slice(end, index), make("a", { href, target: "_blank", rel: "noopener" }, href));
-    end = index + href.length;
-  }
-  return [...parts, text.slice(end)];
+  // What the pattern found stands at every other place.
+  return text.split(LINK).map((part, place) => {
+    return place % 2 ? make("a", { href: part, target: "_blank", rel: "noopener" }, part) : part;
+  });
 }
 
 /** Reads an address that may be opened or shown: http, https, or root-relative on this site. */

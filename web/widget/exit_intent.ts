@@ -1,7 +1,9 @@
 /** Signs that a visitor is about to go; once a page, and what follows from it the server decides. */
 
 import { listen } from "./guard";
+import { heightPx } from "./scroll";
 import { track } from "./transport";
+import { dwellMs } from "./visible_time";
 
 const FROM_MS = 5_000;
 /** By touch: so much of the page scrolled up within this time, or a return so soon after hiding. */
@@ -11,14 +13,12 @@ const AWAY_MS = 10_000;
 
 let isTold = false;
 /** As event times are: milliseconds since the document began. */
-let sinceMs = 0;
 let hiddenMs = 0;
 let topPx = 0;
 let topMs = 0;
 
 export function restartExit(): void {
   isTold = false;
-  sinceMs = performance.now();
   hiddenMs = -AWAY_MS;
 }
 
@@ -43,5 +43,5 @@ function isRushingUp(nowMs: number): boolean {
     topMs = nowMs;
   }
   const upPx = topPx - scrollY;
-  return upPx >= UP_SHARE * document.documentElement.scrollHeight && nowMs - sinceMs >= FROM_MS;
+  return upPx >= UP_SHARE * heightPx && dwellMs() >= FROM_MS;
 }

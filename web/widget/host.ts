@@ -3,6 +3,7 @@
 import STYLE from "./card_style.css";
 import { make } from "./elements";
 import { after } from "./guard";
+import { isShown } from "./shell";
 
 const NAME = "opportune-chat";
 /** Put back this much later: a page that takes it away each time is not fought in a tight loop. */
@@ -12,11 +13,10 @@ export let host: HTMLElement;
 /** Everything that is drawn is in it. */
 export let root: HTMLElement;
 let observer: MutationObserver;
-let isWanted = false;
 
 /** Makes the element; nothing of it is in the page yet. */
 export function makeHost(): void {
-  if (!customElements.get(NAME)) customElements.define(NAME, class extends HTMLElement {});
+  customElements.define(NAME, class extends HTMLElement {});
   host = document.createElement(NAME);
   root = make("div");
   const shadow = host.attachShadow({ mode: "open" });
@@ -27,17 +27,15 @@ export function makeHost(): void {
   observer = new MutationObserver(() => host.isConnected || after(PUT_BACK_MS, enterPage));
 }
 
-/** Puts the element into the page and keeps it there, or takes it away. */
-export function showHost(isShown: boolean): void {
-  isWanted = isShown;
-  if (isShown) return enterPage();
+export function leavePage(): void {
   observer.disconnect();
   host.remove();
 }
 
-function enterPage(): void {
+/** Puts the element into the page, and keeps it there while there is something to show. */
+export function enterPage(): void {
   const { body, documentElement } = document;
-  if (!isWanted) return;
+  if (!isShown) return;
   if (!host.isConnected) body?.append(host);
   // The body may be another one each time, or not there yet.
   for (const parent of [document, documentElement, body]) if (parent) observer.observe(parent, { childList: true });

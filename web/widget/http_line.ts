@@ -2,32 +2,22 @@
 
 import { after, type Timer } from "./guard";
 import type { TrackedEvent } from "./protocol";
-import { settle, take, unsend } from "./queue";
-import { type Answer, post } from "./server";
+import { settle, takeBatch, unsend } from "./queue";
+import { post } from "./server";
 import { context, kept } from "./session";
+import { beat, failed, taken } from "./transport";
 
 const GATHER_MS = 1_000;
 const BATCH_MAX = 100;
 
-/** Whom the line tells. */
-export interface Hearer {
-  /** Adds the event that tells the tab is alive and visible. */
-  beat_(): void;
-  /** A batch was taken; messages wait, or may in so many milliseconds. */
-  took_(waitMs: number): void;
-  failed_(answer: Answer): void;
-}
-
 export let isHttp = false;
-let hearer: Hearer;
 let gathering: Timer;
 let beats: Timer;
 
-export function startHttp(whom: Hearer): void {
-  hearer = whom;
+export function startHttp(): void {
   if (isHttp) return;
   isHttp = true;
-  beats = setInterval(() => document.hidden || hearer.beat_(), kept.config!.heartbeatMs);
+  beats = setInterval(() => document.hidden || beat(), kept.config!.heartbeatMs);
 }
 
 export function stopHttp(): void {
@@ -47,7 +37,7 @@ export function gather(): void {
 }
 
 async function postBatch(): Promise<void> {
-  const batch = isHttp ? take(BATCH_MAX) : [];
+  const batch = isHttp ? takeBatch(BATCH_MAX) : [];
   const answer = batch.length && (await post("track", { ...batchOf(batch), deliver: true }));
   gathering = undefined;
   if (!isHttp || !answer) return;
@@ -55,6 +45,6 @@ async function postBatch(): Promise<void> {
   // A batch that can never be taken is in the way of all others.
   if (status_ === 200 || status_ === 400 || status_ === 413) settle();
   else unsend();
-  if (status_ === 200) hearer.took_(body_.messages!.length ? 0 : body_.nextCheckMs!);
-  else hearer.failed_(answer);
+  if (status_ === 200) taken(body_.messages!.length ? 0 : body_.nextCheckMs!);
+  else failed(answer);
 }

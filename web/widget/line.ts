@@ -1,7 +1,7 @@
 /** What the chat sends: each ask until the server has it or says why not, over the socket or by HTTP. */
 
 import { after } from "./guard";
-import { hooks } from "./hooks";
+import { lookForMessages } from "./chat";
 import { isHttp } from "./http_line";
 import type { ClientFrame, Customer } from "./protocol";
 import { post } from "./server";
@@ -97,5 +97,5 @@ async function postAsk(frame: AskFrame, message: string): Promise<void> {
   const what = frame.type === "message" ? { messageId: id } : { quickReply: { messageId: id, value: frame.value } };
   const { status_, body_ } = await post("chat", { sessionId, visitorToken, message, context, ...what });
   settleAsk(id, status_ === 200 ? "" : (body_.reason ?? "unreachable"));
-  hooks.look_?.(0);
+  lookForMessages(0);
 }

@@ -1,8 +1,7 @@
-/** How the chat of a site looks and speaks: its name, its picture, its words, its dates. */
+/** How the chat of a site looks and speaks: its name, its picture, its words. */
 
 import { button, icon, make, safeUrl } from "./elements";
-import type { Language, Slot, WidgetConfig } from "./protocol";
-import { context } from "./session";
+import type { Language, WidgetConfig } from "./protocol";
 
 const CROSS = "M6 6l12 12M18 6L6 18";
 
@@ -32,20 +31,4 @@ function avatar(): HTMLElement {
   const onerror = (): void => picture.replaceWith(letter);
   const picture = make("img.avatar", { alt: "", referrerPolicy: "no-referrer", src: logo.href, onerror });
   return picture;
-}
-
-/** Writes when a slot is, on its calendar's clock: its day, named with the clock where that is not ours, and its hours. */
-export function slotTimes(slot: Slot, timeZone: string | undefined): [string, string] {
-  const from = new Date(slot.appointment_slot);
-  const { locale } = config.language;
-  try {
-    const zone = timeZone && { timeZone };
-    const named = timeZone !== context.timezone && ({ timeZoneName: "short" } as const);
-    const day = { weekday: "short", day: "numeric", month: "short", ...zone, ...named } as const;
-    const hours = Intl.DateTimeFormat(locale, { timeStyle: "short", ...zone });
-    return [from.toLocaleDateString(locale, day), hours.formatRange(from, new Date(slot.end))];
-  } catch {
-    // A locale or zone that this browser does not know: the server's own words will do.
-    return [slot.date, slot.time];
-  }
 }

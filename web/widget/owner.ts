@@ -7,8 +7,5 @@ import { snippet } from "./snippet";
 /** Of a request without an answer a browser hides the cause. */
 export function explain({ status_, body_ }: Answer): void {
   const { url } = snippet;
-  const cause = status_
-    ? `${status_} ${body_.error}. Compare with opportune init --show-snippet`
-    : `no answer: server down, ${location.origin} not in origins, CSP connect-src, or ad blocker`;
-  warn(`${cause}. See ${url}/docs`);
+  warn(`${status_ ? `${status_} ${body_.error}` : `no answer to ${location.origin}`}. See ${url}/docs`);
 }

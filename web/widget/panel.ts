@@ -2,10 +2,10 @@
 
 import { input, makeComposer } from "./composer";
 import { type Entry, isTyping, shownEntries, status, waitS } from "./conversation";
-import { acts } from "./drawing";
-import { make, words } from "./elements";
+import { make, makeDots, words } from "./elements";
 import { config, dialog, texts } from "./look";
 import { makeRow, type Row } from "./rows";
+import { close } from "./shell";
 
 /** A log that stands this near to its end follows it. */
 const NEAR_END_PX = 80;
@@ -23,23 +23,29 @@ export function makePanel(): void {
   rows = new Map();
   queue = make("div.note", { role: "status" });
   greeting = make("div.row", {}, words("bubble", config.widget.greeting));
-  dots = make("div.row", { ariaHidden: "true" }, words("bubble dots", "•••"));
+  dots = makeDots();
   log = make("div.log", { role: "log", tabIndex: 0, ariaLabel: texts.open }, greeting, dots);
-  panel = dialog("panel", () => acts.close_(), log, queue, makeComposer());
+  panel = dialog("panel", close, log, queue, makeComposer());
 }
 
-/** Draws what changed, and follows the newest words unless the visitor reads older ones. */
+/** Draws what changed. */
 export function drawPanel(): void {
   const entries = shownEntries();
   const newest = entries.at(-1);
-  const isFollowing =
-    log.scrollHeight - log.scrollTop - log.clientHeight < NEAR_END_PX ||
-    (newest?.from_ === "visitor" && !rows.has(newest));
-  drawRows(entries);
-  greeting.hidden = !config.widget.greeting || (!!entries[0] && entries[0].from_ !== "visitor");
-  dots.hidden = !isTyping;
-  const minutes = Math.max(1, Math.ceil(waitS / MINUTE_S));
-  queue.textContent = status === "queued" ? texts.wait.replace("#", `${minutes}`) : "";
+  const isOwnNew = newest?.from_ === "visitor" && !rows.has(newest);
+  follow(() => {
+    drawRows(entries);
+    greeting.hidden = !config.widget.greeting || (!!entries[0] && entries[0].from_ !== "visitor");
+    dots.hidden = !isTyping;
+    const minutes = Math.max(1, Math.ceil(waitS / MINUTE_S));
+    queue.textContent = status === "queued" ? texts.wait.replace("#", `${minutes}`) : "";
+  }, isOwnNew);
+}
+
+/** Follows the end of the log through a change of it, unless the visitor reads older words. */
+export function follow(change: () => void, isSure?: boolean): void {
+  const isFollowing = isSure || log.scrollHeight - log.scrollTop - log.clientHeight < NEAR_END_PX;
+  change();
   if (isFollowing) toEnd();
 }
 

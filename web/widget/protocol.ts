@@ -129,7 +129,7 @@ export interface Customer {
 }
 
 export type ClientFrame =
-  | { type: "auth"; token: string; visitor_token: string; resume?: { epoch: string; offset: number }; context: Context; visible?: boolean; load: string }
+  | { type: "auth"; token: string; visitor_token: string; resume?: { epoch: string; offset: number }; context: Context; visible?: boolean; load: string; sent_at: Date }
   | { type: "message"; text: string; client_id: string }
   | { type: "displayed" | "read" | "dismissed"; message_id: string }
   | { type: "reply_clicked"; message_id: string; value: string; client_id: string }

@@ -13,7 +13,7 @@ import { agree, reset, setOut, speak } from "./visitor";
 const WAITING_MAX = 20;
 
 /** A call of the page: command and arguments, and where and when (Unix milliseconds) it was made. */
-export type Call = [given: ArrayLike<unknown>, url: string, atMs: number];
+export type Call = [given: Iterable<unknown>, url: string, atMs: number];
 
 /** A command gets its first two arguments, what is known of the call, and its third argument. */
 type Command = (first: never, second: never, made: Partial<TrackedEvent>, third: never) => unknown;
@@ -54,13 +54,18 @@ export function setTag(script: typeof tag): void {
 export function init(given?: Partial<Snippet>, agoMs?: number): void {
   if (isBegun || !readSnippet(tag, given)) return;
   isBegun = true;
-  setOut(agoMs, () => waiting.splice(0).forEach(run));
+  setOut(agoMs);
+}
+
+/** Carries out what waited for consent. */
+export function runWaiting(): void {
+  waiting.splice(0).forEach(run);
 }
 
 /** Carries out a call; an unknown command changes nothing. */
 export function run(call: Call): void {
   const [given, url, atMs] = call;
-  const [command, first, second, third] = Array.from(given) as [string, never, never, never];
+  const [command, first, second, third] = given as unknown as [string, never, never, never];
   if (!isLive && aboutVisitor[command]) waiting = [...waiting, call].slice(-WAITING_MAX);
   else commands[command]?.(first, second, { page: { url }, timestamp: new Date(atMs).toISOString() }, third);
 }

@@ -26,7 +26,7 @@ export function restore(earlier: unknown): void {
 }
 
 /** Returns the next events that are not under way, and notes that they are. */
-export function take(count: number): TrackedEvent[] {
+export function takeBatch(count: number): TrackedEvent[] {
   const batch = events.filter((event) => !batches.flat().includes(event)).slice(0, count);
   if (batch.length) batches.push(batch);
   return batch;
@@ -55,7 +55,7 @@ export function stamp(url: string): void {
 }
 
 function trim(): void {
-  while (events.length > EVENTS_MAX || new Blob([JSON.stringify(events)]).size > BYTES_MAX) {
+  while (events.length > EVENTS_MAX || new TextEncoder().encode(JSON.stringify(events)).length > BYTES_MAX) {
     dropped += 1 + Number(events.shift()!.metadata?.dropped_events ?? 0);
   }
 }

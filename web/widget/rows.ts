@@ -1,11 +1,15 @@
 /** The entries of the panel's log, each made once and brought up to date. */
 
 import type { Entry } from "./conversation";
-import { acts } from "./drawing";
-import { button, linked, make, words } from "./elements";
-import { config, slotTimes, texts } from "./look";
+import { button, linked, make, makeDots, words } from "./elements";
+import { warn } from "./guard";
+import { book } from "./line";
+import { config, texts } from "./look";
+import { follow } from "./panel";
+import { load } from "./parts";
 import { makeReplies } from "./replies";
-import { makePicker } from "./slots";
+import { context } from "./session";
+import { deliver } from "./shell";
 
 export interface Row {
   element_: HTMLElement;
@@ -36,7 +40,7 @@ export function makeRow(entry: Entry): Row {
     extra?.remove();
     extra = undefined;
     if (hasReplies) extra = makeReplies(entry);
-    if (progress_ === "failed") extra = button("failed", () => acts.deliver_(entry), texts.failed);
+    if (progress_ === "failed") extra = button("failed", () => deliver(entry), texts.failed);
     if (extra) element.append(extra);
   };
   return { element_: element, draw_: draw };
@@ -44,12 +48,37 @@ export function makeRow(entry: Entry): Row {
 
 /** Makes what never changes. */
 function madeOnce(entry: Entry): HTMLElement {
-  const { kind_, text_, slots_, timezone_ } = entry;
-  if (kind_ === "slots") return makePicker(entry);
+  const { kind_, text_ } = entry;
+  if (kind_ === "slots") return fill(make("div"), entry);
+  if (kind_ === "booked") return fill(words("bubble", `✓ ${text_}`), entry);
   if (kind_ === "phone") {
     const href = `tel:${text_.replace(/[^\d+*#]/g, "")}`;
     return make("a.reply main", { href }, "☎ ", make("bdi", {}, text_));
   }
-  if (kind_ === "booked") return words("bubble", `✓ ${slots_?.[0] ? slotTimes(slots_[0], timezone_).join(", ") : text_}`);
   return words("note", texts[kind_ as "joined"].replace("#", () => text_));
+}
+
+/** Lets booking.js fill a place, and returns it; what was booked is written there already, if not as nicely. */
+function fill(place: HTMLElement, entry: Entry): HTMLElement {
+  const { kind_, text_, slots_, timezone_ } = entry;
+  if (kind_ === "slots") place.replaceChildren(makeDots());
+  load("booking")
+    .then((booking) =>
+      follow(() =>
+        booking[kind_ as "slots"](place, {
+          slots: slots_ ?? [],
+          booked: text_,
+          timezone: timezone_,
+          own_timezone: context.timezone,
+          locale: config.language.locale,
+          words: texts,
+          book,
+        }),
+      ),
+    )
+    .catch((error) => {
+      warn(error);
+      if (kind_ === "slots") place.replaceChildren(button("failed", () => fill(place, entry), texts.failed));
+    });
+  return place;
 }

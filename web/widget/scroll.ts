@@ -7,7 +7,8 @@ const STEP_PERCENT = 10;
 
 let percent = 0;
 let told = 0;
-let heightPx = 0;
+/** Of the whole page. */
+export let heightPx = 0;
 
 export function watchScroll(): void {
   new ResizeObserver(guarded(measure)).observe(document.body);

@@ -29,7 +29,7 @@ export async function ask(path: string, init?: RequestInit): Promise<Answer> {
   try {
     const signal = AbortSignal.timeout?.(TIMEOUT_MS);
     const response = await fetch(address(path), { credentials: "omit", signal, ...init });
-    const waitMs_ = Number(response.headers.get("Retry-After")) * 1_000;
+    const waitMs_ = +response.headers.get("Retry-After")! * 1_000;
     return { status_: response.status, waitMs_, body_: await response.json() };
   } catch {
     return { status_: 0, waitMs_: 0, body_: {} };

@@ -17,9 +17,15 @@ export let kept: Kept = {};
 let identity: Identity | undefined;
 
 export const context = {
-  timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+  timezone: timezoneHere(),
   locale: navigator.language,
 };
+
+/** Asks Temporal first: the other way loads all that a browser knows of dates, and takes 15 ms and more. */
+function timezoneHere(): string {
+  const { Temporal } = window as { Temporal?: { Now?: { timeZoneId(): string } } };
+  return Temporal?.Now?.timeZoneId() ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
+}
 
 /** Takes the proof for the next time the session is opened. */
 export function setIdentity(proof?: Identity): void {

@@ -3,10 +3,9 @@
 import { approach, forgetUnread, turn } from "./approach";
 import { cards, drawCard, makeCards, showCard, shown } from "./card";
 import { type Entry, forgetEntries, shownEntries } from "./conversation";
-import { acts, drawSoon } from "./drawing";
 import { hasFocus, safeUrl } from "./elements";
 import { guarded, listen } from "./guard";
-import { host, makeHost, root, showHost } from "./host";
+import { enterPage, host, leavePage, makeHost, root } from "./host";
 import { drawLauncher, launcher, makeLauncher } from "./launcher";
 import { click, report, say } from "./line";
 import { config, setLook } from "./look";
@@ -19,8 +18,9 @@ import { track } from "./transport";
 const OPEN_MS_MAX = 1_500;
 
 /** There is something to draw: a session is there. */
-let isShown = false;
+export let isShown = false;
 let isOpen = false;
+let isDue = false;
 /** The message that opened the panel by itself: closing the panel dismisses it. */
 let opener: Entry | undefined;
 /** Where the visitor's focus was before it came into the chat, or into the panel. */
@@ -46,7 +46,7 @@ export function begin(given: WidgetConfig): void {
   Object.assign(root, { dir: language.direction, className: `root ${widget.position}` });
   root.style.setProperty("--color", widget.primaryColor);
   root.replaceChildren(cards, panel, launcher);
-  showHost(true);
+  enterPage();
   draw();
 }
 
@@ -55,7 +55,7 @@ export function end(): void {
   forgetEntries(true);
   if (!isShown) return;
   showCard();
-  showHost(false);
+  leavePage();
   opener = undefined;
   isShown = isOpen = false;
 }
@@ -111,8 +111,24 @@ function draw(): void {
   drawLauncher(isOpen, shownEntries().filter((entry) => entry.isUnseen_ && entry.id_ !== shown?.id_).length);
 }
 
+/** Draws once for all that changes in this turn. */
+export function drawSoon(): void {
+  if (isDue) return;
+  isDue = true;
+  const work = (): void => {
+    isDue = false;
+    draw();
+  };
+  queueMicrotask(guarded(work));
+}
+
+/** Nothing is in the way of a message that nobody asked for. */
+export function hasRoom(): boolean {
+  return isShown && (isOpen || !shown);
+}
+
 /** Shows a message that nobody asked for; the focus stays where it is. */
-function show(entry: Entry): void {
+export function show(entry: Entry): void {
   tell("displayed", { messageId: entry.id_, text: entry.text_ });
   if (!isOpen && entry.display_ === "open") {
     opener = entry;
@@ -129,7 +145,8 @@ function toggle(): void {
   open(true);
 }
 
-function deliver(entry: Entry): void {
+/** Sends own words, or sends them again. */
+export function deliver(entry: Entry): void {
   const settle = (progress: "own" | "failed") => () => {
     if (entry.progress_ === "sending") entry.progress_ = progress;
     drawSoon();
@@ -139,7 +156,8 @@ function deliver(entry: Entry): void {
   say(entry.text_, entry.id_).then(settle("own"), settle("failed"));
 }
 
-async function choose(entry: Entry, reply: QuickReply): Promise<void> {
+/** Carries out a click on a reply; rejects when it could not be stored. */
+export async function choose(entry: Entry, reply: QuickReply): Promise<void> {
   const { action, text, value } = reply;
   const isDismissal = action === "dismiss";
   const hadFocus = hasFocus(root);
@@ -170,7 +188,7 @@ async function sendClick(entry: Entry, { action, url, value, text }: QuickReply)
   location.assign(target);
 }
 
-function dismiss(entry: Entry): void {
+export function dismiss(entry: Entry): void {
   report(entry.id_, "dismissed");
   leaveScreen(entry);
 }
@@ -218,13 +236,3 @@ function escape(event: KeyboardEvent): void {
 function giveFocusBack(): void {
   (cameFrom?.isConnected ? cameFrom : launcher).focus({ preventScroll: true });
 }
-
-Object.assign(acts, {
-  draw_: draw,
-  hasRoom_: () => isShown && (isOpen || !shown),
-  show_: show,
-  choose_: choose,
-  dismiss_: dismiss,
-  deliver_: deliver,
-  close_: close,
-});

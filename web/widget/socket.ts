@@ -2,8 +2,10 @@
 
 import { after, guarded, type Timer } from "./guard";
 import type { ClientFrame, ServerFrame } from "./protocol";
+import { unsend } from "./queue";
 import { spread } from "./retry";
 import { kept } from "./session";
+import { auth, goOn, goWithout, greet, take } from "./transport";
 
 /** Within this a socket says hello, and a server answers what has to be answered. */
 const ANSWER_WAIT_MS = 5_000;
@@ -13,22 +15,9 @@ const RESTART = 1012;
 const FINAL = [1000, 4400, 4403];
 const RENEWABLE = [4401, 4404, 4410];
 
-/** Whom a socket tells. */
-export interface Ends {
-  auth_(): ClientFrame;
-  take_(frame: ServerFrame): void;
-  /** What was sent may be lost. */
-  lost_(): void;
-  /** No socket can be had for now. */
-  without_(): void;
-  /** The session or its token is over. */
-  over_(code: number): void;
-}
-
 /** A frame may be sent: the server has said hello. */
 export let isOpen = false;
 let socket: WebSocket | undefined;
-let ends: Ends;
 let timer: Timer;
 let deadline: Timer;
 let tries = 0;
@@ -36,16 +25,26 @@ let failures = 0;
 let sinceMs = 0;
 
 /** Opens a socket to the session that is kept, and another whenever it breaks, until it is closed. */
-export function openSocket(whom: Ends): void {
-  ends = whom;
-  connect();
+export function openSocket(): void {
+  closeSocket();
+  deadline = after(ANSWER_WAIT_MS, () => ended(0));
+  let own: WebSocket;
+  try {
+    own = socket = new WebSocket(kept.wsUrl!);
+  } catch {
+    // The page has none, or lets nobody have one.
+    return ended(0);
+  }
+  own.onopen = guarded(() => (own === socket ? send(auth()) : own.close()));
+  own.onclose = guarded(({ code }: CloseEvent) => own === socket && ended(code));
+  own.onmessage = guarded(({ data }: MessageEvent<string>) => own === socket && hear(JSON.parse(data)));
 }
 
 /** Opens at once what would be opened later. */
 export function wakeSocket(): void {
   if (!timer) return;
   failures = 0;
-  connect();
+  openSocket();
 }
 
 /** Sends a frame; one that is answered has to be answered in time, or the connection is dead. */
@@ -66,41 +65,27 @@ export function closeSocket(): void {
   if (own?.readyState) own.close();
 }
 
-function connect(): void {
-  closeSocket();
-  deadline = after(ANSWER_WAIT_MS, () => ended(0));
-  let own: WebSocket;
-  try {
-    own = socket = new WebSocket(kept.wsUrl!);
-  } catch {
-    // The page has none, or lets nobody have one.
-    return ended(0);
-  }
-  own.onopen = guarded(() => (own === socket ? send(ends.auth_()) : own.close()));
-  own.onclose = guarded(({ code }: CloseEvent) => own === socket && ended(code));
-  own.onmessage = guarded(({ data }: MessageEvent<string>) => own === socket && take(JSON.parse(data)));
-}
-
-function take(frame: ServerFrame): void {
+function hear(frame: ServerFrame): void {
   clearTimeout(deadline);
   deadline = undefined;
   if (frame.type === "hello") {
     isOpen = true;
     failures = 0;
     sinceMs = performance.now();
+    greet(frame);
   }
-  ends.take_(frame);
+  take(frame);
 }
 
 function ended(code: number): void {
   if (!isOpen) failures++;
   else if (performance.now() - sinceMs > STABLE_MS) tries = 0;
   closeSocket();
-  ends.lost_();
-  if (RENEWABLE.includes(code)) return ends.over_(code);
+  unsend();
+  if (RENEWABLE.includes(code)) return goOn(code);
   const isFinal = FINAL.includes(code);
-  if (!isFinal) timer = after(waitMs(code), connect);
-  if (isFinal || failures > 1) ends.without_();
+  if (!isFinal) timer = after(waitMs(code), openSocket);
+  if (isFinal || failures > 1) goWithout();
 }
 
 function waitMs(code: number): number {

@@ -4,6 +4,7 @@ import { guarded } from "./guard";
 import type { ConsentState } from "./protocol";
 import { snippet } from "./snippet";
 import type { Kept } from "./storage";
+import { hear } from "./visitor";
 
 const ANSWER_WAIT_MS = 60;
 
@@ -18,15 +19,18 @@ export interface News {
 let channel: BroadcastChannel | undefined;
 let answered: ((kept?: Kept) => void) | undefined;
 
-/** Listens to other tabs; a browser without channels has none. */
-export function openTabs(hear: (news: News) => void): void {
-  if (!window.BroadcastChannel) return;
+/** Listens to other tabs. */
+export function openTabs(): void {
   closeTabs();
-  channel = new BroadcastChannel(`opportune:${snippet.widget}`);
-  channel.onmessage = guarded(({ data }: MessageEvent<News>) => {
-    if (data.kept) answered?.(data.kept);
-    else hear(data);
-  });
+  try {
+    channel = new BroadcastChannel(`opportune:${snippet.widget}`);
+    channel.onmessage = guarded(({ data }: MessageEvent<News>) => {
+      if (data.kept) answered?.(data.kept);
+      else hear(data);
+    });
+  } catch {
+    // Where nothing may be stored, some browsers open no channels: the tab is alone.
+  }
 }
 
 /** An open channel would keep the page out of the back/forward cache. */

@@ -7,18 +7,16 @@ import { after, listen, type Timer } from "./guard";
 import { stamp } from "./queue";
 import { addressHere, watchRoutes } from "./route_changes";
 import { percentSeen, restartScroll, watchScroll } from "./scroll";
-import { hide, hold, leave, page, resume, track, wake } from "./transport";
+import { hide, hold, leave, type Metadata, resume, track, wake } from "./transport";
 import { dwellMs, restartTime, turnTime } from "./visible_time";
 
 /** A site of one page sets the title after the address. */
 const TITLE_WAIT_MS = 300;
 
 let url: string | undefined;
-let isGone = false;
+/** The page was left; it may come back as it was. */
+export let isGone = false;
 let titles: Timer;
-
-page.pulse_ = () => ({ scroll_percent: percentSeen(), visible: !document.hidden });
-page.begin_ = beginPage;
 
 /** Begins to measure the page that is shown, which began some milliseconds ago; returns its view. */
 export function beginPage(agoMs = 0, referrer = document.referrer): ReturnType<typeof track> {
@@ -51,6 +49,11 @@ export function changePage(): void {
 function endPage(): void {
   track("page_leave", { dwell_ms: dwellMs(), scroll_percent: percentSeen() });
   stamp(url!);
+}
+
+/** How the page stands, for a heartbeat. */
+export function pulse(): Metadata {
+  return { scroll_percent: percentSeen(), visible: !document.hidden };
 }
 
 function turn(): void {

@@ -1,22 +1,21 @@
 /** The connection of one page load: a session, and what is measured on its way to it, by socket or by HTTP. */
 
+import { askTabs, beginChat, complain, endChat, lookForMessages, resumePoint, takeFrame } from "./chat";
 import { guarded } from "./guard";
-import { hooks } from "./hooks";
 import { batchOf, gather, isHttp, startHttp, stopHttp } from "./http_line";
 import type { ClientFrame, HelloFrame, ServerFrame, TrackedEvent } from "./protocol";
-import { clear, enqueue, events, restore, settle, take, unsend } from "./queue";
+import { clear, enqueue, events, restore, settle, takeBatch, unsend } from "./queue";
 import { randomId } from "./random_id";
 import { countTries, isWaiting, retry, stopWaiting, tries } from "./retry";
 import { type Answer, beacon, isPassing } from "./server";
 import { context, erase, find, forget, type Identity, isProven, kept, open, save, setIdentity } from "./session";
 import { snippet } from "./snippet";
 import { closeSocket, isOpen, openSocket, send, wakeSocket } from "./socket";
+import { beginPage, pulse } from "./tracker";
 
 const FRAME_EVENTS_MAX = 50;
 /** The id under which the server names a `track` frame that it refuses. */
 const TRACK = "track";
-/** A clock that is further off is corrected; what the server tells of its own are whole seconds. */
-const SKEW_MS = 2_000;
 const SESSION_OVER = 4410;
 
 export type Metadata = Record<string, unknown>;
@@ -25,7 +24,6 @@ export type Metadata = Record<string, unknown>;
 export let isLive = false;
 const load = randomId(8);
 let number = 0;
-let skewMs = 0;
 let mustOpen = true;
 let isOpening = false;
 /** The address of the session that the chat shows. */
@@ -82,14 +80,9 @@ function flush(): void {
   if (isWaiting || isHeld) return;
   if (isHttp && events[0]) gather();
   if (!isOpen) return;
-  for (let batch = take(FRAME_EVENTS_MAX); batch[0]; batch = take(FRAME_EVENTS_MAX)) {
-    send({ type: "track", events: batch.map(dated), client_id: TRACK }, true);
+  for (let batch = takeBatch(FRAME_EVENTS_MAX); batch[0]; batch = takeBatch(FRAME_EVENTS_MAX)) {
+    send({ type: "track", events: batch, client_id: TRACK }, true);
   }
-}
-
-function dated(event: TrackedEvent): TrackedEvent {
-  const timestamp = new Date(Date.parse(event.timestamp) + skewMs).toISOString();
-  return { ...event, timestamp };
 }
 
 // ---- the session
@@ -101,7 +94,7 @@ export function goLive(): void {
 
 /** Finds or begins the session, and a way to it. */
 export async function connect(): Promise<void> {
-  const isFresh = await find(hooks.others_);
+  const isFresh = await find(askTabs);
   if (!isLive || isFresh === undefined) return;
   mustOpen = !isFresh || !isProven();
   restore(kept.queue);
@@ -111,7 +104,7 @@ export async function connect(): Promise<void> {
 
 /** Goes on after the page was left, and came back as it was. */
 export function resume(): void {
-  if (!mustOpen) openSocket(ends);
+  if (!mustOpen) openSocket();
   proceed();
 }
 
@@ -139,7 +132,7 @@ export function end(): void {
   disconnect();
   clear();
   shown = undefined;
-  hooks.end_?.();
+  endChat();
 }
 
 /** Does what could not be done before: opens the session, or sends. */
@@ -147,7 +140,7 @@ function proceed(): void {
   stopWaiting();
   if (!isLive) return;
   if (mustOpen) guarded(openSession)();
-  else if (isHttp) hooks.look_?.(0);
+  else if (isHttp) lookForMessages(0);
   flush();
 }
 
@@ -162,7 +155,7 @@ async function openSession(): Promise<void> {
     countTries(0);
     enter();
   } else if (answer.body_.reason === "invalid_identity") {
-    hooks.complain_?.(answer);
+    complain(answer);
     setIdentity();
     mustOpen = !shown;
     proceed();
@@ -174,11 +167,11 @@ function enter(): void {
   const isMoved = shown !== wsUrl;
   const isUntold = isMoved && !events.some(({ event }) => event === "page_view");
   shown = wsUrl;
-  if (isMoved) hooks.begin_?.();
+  if (isMoved) beginChat();
   // Another session has to hear of the page.
-  if (isUntold) page.begin_();
+  if (isUntold) beginPage();
   if (isHttp || mustOpen) proceed();
-  if (!isHttp && (isMoved || !isOpen)) openSocket(ends);
+  if (!isHttp && (isMoved || !isOpen)) openSocket();
 }
 
 function renew(): void {
@@ -194,7 +187,7 @@ export function failed(answer: Answer): void {
   if (status_ === 401 && !mustOpen && !isRenewed) return renew();
   if (status_ === 400 && !mustOpen) return;
   const isOver = !isPassing(answer);
-  if (isOver || !status_) hooks.complain_?.(answer);
+  if (isOver || !status_) complain(answer);
   if (isOver) end();
   else retry(answer, proceed);
 }
@@ -208,16 +201,9 @@ function disconnect(): void {
 
 // ---- what the socket and the server tell
 
-/** What the tracker says of the page. */
-export const page = {} as {
-  /** Tells of the page anew. */
-  begin_(): void;
-  /** How the page stands, for a heartbeat. */
-  pulse_(): Metadata;
-};
-
-const ends = {
-  auth_: (): ClientFrame => ({
+/** The first frame of a socket. */
+export function auth(): ClientFrame {
+  return {
     type: "auth",
     token: snippet.token,
     visitor_token: kept.visitorToken!,
@@ -225,58 +211,56 @@ const ends = {
     load,
     // A page that is seen for the first time says so itself, by its view.
     ...((wasOpen || document.hidden) && { visible: !document.hidden }),
-    resume: hooks.resume_?.()!,
-  }),
+    resume: resumePoint()!,
+    sent_at: new Date(),
+  };
+}
 
-  take_(frame: ServerFrame): void {
-    if (frame.type === "hello") greet(frame);
-    if (frame.type === "track_ack") settle();
-    // The server cannot take events for now.
-    if (frame.type === "error" && frame.ref === TRACK) {
-      unsend();
-      failed({ status_: 503, waitMs_: 0, body_: {} });
-    }
-    hooks.take_?.(frame);
-  },
+export function take(frame: ServerFrame): void {
+  if (frame.type === "track_ack") settle();
+  // The server cannot take events for now.
+  if (frame.type === "error" && frame.ref === TRACK) {
+    unsend();
+    failed({ status_: 503, waitMs_: 0, body_: {} });
+  }
+  takeFrame(frame);
+}
 
-  lost_: unsend,
+/** No socket can be had for now. */
+export function goWithout(): void {
+  // As after a failure: once HTTP goes through, a socket may too.
+  if (!isHttp) countTries(tries + 1);
+  startHttp();
+  proceed();
+}
 
-  without_(): void {
-    // As after a failure: once HTTP goes through, a socket may too.
-    if (!isHttp) countTries(tries + 1);
-    startHttp(hearer);
-    proceed();
-  },
+/** The session or its token is over; one that ended while nobody did anything goes on when somebody does. */
+export function goOn(code: number): void {
+  if (code === SESSION_OVER && !events[0]) isAsleep = true;
+  else if (isRenewed) goWithout();
+  else renew();
+}
 
-  /** A session that ended while nobody did anything goes on when somebody does. */
-  over_(code: number): void {
-    if (code === SESSION_OVER && !events[0]) isAsleep = true;
-    else if (isRenewed) ends.without_();
-    else renew();
-  },
-};
+/** Tells that the tab is alive and visible. */
+export function beat(): void {
+  if (!isWaiting) track("heartbeat", pulse());
+}
 
-const hearer = {
-  beat_: (): unknown => isWaiting || track("heartbeat", page.pulse_()),
+/** A batch was taken by HTTP; messages wait, or may in so many milliseconds. */
+export function taken(waitMs: number): void {
+  isRenewed = false;
+  if (tries) wakeSocket();
+  countTries(0);
+  lookForMessages(waitMs);
+  flush();
+}
 
-  took_(waitMs: number): void {
-    isRenewed = false;
-    if (tries) wakeSocket();
-    countTries(0);
-    hooks.look_?.(waitMs);
-    flush();
-  },
-
-  failed_: failed,
-};
-
-function greet(hello: HelloFrame): void {
+/** A way to the server is open. */
+export function greet(hello: HelloFrame): void {
   wasOpen = true;
   isRenewed = false;
   stopHttp();
   unsend();
   kept.visitorToken = hello.visitor_token;
-  const offMs = Date.parse(hello.server_time) + 500 - Date.now();
-  if (Math.abs(offMs - skewMs) > SKEW_MS) skewMs = offMs;
   flush();
 }

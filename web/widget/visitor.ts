@@ -2,36 +2,34 @@
 
 import { consent, isConsentGiven, recallConsent, setConsent } from "./consent";
 import { guarded, listen } from "./guard";
-import { hooks } from "./hooks";
 import { explain } from "./owner";
 import { tell } from "./page_events";
 import type { ConsentState } from "./protocol";
+import { runWaiting } from "./public_api";
 import { events } from "./queue";
-import { ask, post } from "./server";
+import { type Answer, ask, post } from "./server";
 import { erase, kept, save } from "./session";
 import { begin } from "./shell";
 import { snippet } from "./snippet";
-import { askTabs, closeTabs, type News, openTabs, tellTabs } from "./tabs";
-import { beginPage } from "./tracker";
+import { closeTabs, type News, openTabs, tellTabs } from "./tabs";
+import { beginPage, isGone } from "./tracker";
 import { change, connect, end, goLive, isLive, track } from "./transport";
 
 const STATES: ConsentState[] = ["granted", "pending", "denied"];
 
-let begun: () => void;
-
-hooks.others_ = askTabs;
-hooks.complain_ = (answer) => {
+/** Nothing comes through, for now or for good; what a browser breaks off with the page is nobody's fault. */
+export function complain(answer: Answer): void {
+  if (isGone) return;
   explain(answer);
   tell("error", { status: answer.status_, reason: answer.body_.reason });
-};
+}
 
-/** Sets out, unless the visitor's word is needed first; `begin` is called when measuring begins. */
-export function setOut(agoMs: number | undefined, begin: () => void): void {
-  begun = begin;
+/** Sets out, unless the visitor's word is needed first. */
+export function setOut(agoMs?: number): void {
   recallConsent();
-  openTabs(hear);
+  openTabs();
   listen(window, "pagehide", closeTabs);
-  listen(window, "pageshow", () => openTabs(hear));
+  listen(window, "pageshow", openTabs);
   if (isConsentGiven()) start(agoMs);
 }
 
@@ -64,7 +62,7 @@ export async function speak(locale: string): Promise<void> {
 function start(agoMs?: number): void {
   goLive();
   beginPage(agoMs);
-  begun();
+  runWaiting();
   guarded(connect)();
 }
 
@@ -75,7 +73,7 @@ function stop(): void {
   erase();
 }
 
-function hear({ asks, isNew, consent }: News): void {
+export function hear({ asks, isNew, consent }: News): void {
   if (consent) agree(consent, true);
   else if (isNew && isLive) change(isNew);
   else if (asks && kept.wsUrl) tellTabs({ kept: { ...kept, queue: [] } });

@@ -1,0 +1,1 @@
+function e(){if(navigator.userActivation?.hasBeenActive){let e=new AudioContext,t=e.createOscillator(),n=e.createGain();n.gain.value=.05,t.connect(n).connect(e.destination),t.onended=()=>e.close(),t.start(),t.stop(.2)}}export{e as play};
