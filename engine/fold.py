@@ -210,10 +210,7 @@ def slim_event(program: Program, event: Event) -> Event:
     name = event.name
     properties, attributes = event.properties, event.attributes
     if properties and name not in _READ_WHOLE:
-        wanted = [plan.name for plan in program.field_plans.get(name, ())]
-        if is_of_cart(event):
-            wanted += CART_FIELDS
-        properties = {field: properties[field] for field in wanted if field in properties}
+        properties = _read_again(program, event)
     if attributes:
         known = program.checked.attributes
         attributes = {n: value for n, value in attributes.items() if n in known or n == CART_TOTAL}
@@ -224,6 +221,17 @@ def slim_event(program: Program, event: Event) -> Event:
         "", name, event.at_ms, event.tab, event.sequence, url, title, referrer,
         properties, attributes, event.origin, event.counted,
     )  # fmt: skip
+
+
+def _read_again(program: Program, event: Event) -> dict[str, object]:
+    """Return the properties that a second fold reads: of most events none."""
+    properties, plans = event.properties, program.field_plans.get(event.name)
+    wanted = [plan.name for plan in plans] if plans else []
+    if event.name in CART_EVENTS and is_of_cart(event):
+        wanted += CART_FIELDS
+    if not wanted:
+        return {}
+    return {field: properties[field] for field in wanted if field in properties}
 
 
 def text_chars(event: Event) -> int:

@@ -4,6 +4,8 @@ Live serving, replay, in-file tests and the analyses all come through here with 
 decide the same. An input carries its instant; nothing here asks the time.
 """
 
+from math import inf
+
 import msgspec
 
 from engine.carrying import carry_out
@@ -16,13 +18,18 @@ from engine.effects import EFFECTIVE_EVENTS, MESSAGE_EVENTS, admit, take_effect
 from engine.events import Event, Scalar
 from engine.goals import note_goals
 from engine.late import take_event
-from engine.limits import CONTACT_CHARS_MAX, END_WAKE_SLACK_MS, MESSAGES_MAX
+from engine.limits import (
+    CONTACT_CHARS_MAX,
+    END_WAKE_SLACK_MS,
+    MESSAGES_MAX,
+    TAB_SILENCE_MS,
+)
 from engine.offers import Offer, release_held, take_offer
 from engine.openings import ends_ms
 from engine.pages import fits_page
 from engine.profile import CONTACT_NAMES, Profile
 from engine.sending import record_suppressed, send
-from engine.session import Session
+from engine.session import Session, State
 from engine.tabs import next_silence
 from engine.telling import moved, tell, withdraw
 from rules.compiler.program import Program
@@ -169,8 +176,13 @@ def _look(ground: Ground, now_ms: int) -> None:
 
 def _take_events(ground: Ground, events: tuple[Event, ...], now_ms: int) -> None:
     session, has_goals = ground.session, bool(ground.program.checked.goals)
+    quiet_ms = _quiet_until(session.state)
     for event in events:
-        _hide_silent_tabs(ground, event.at_ms)
+        if event.at_ms >= quiet_ms:
+            _hide_silent_tabs(ground, event.at_ms)
+            quiet_ms = _quiet_until(session.state)
+        # What a tab tells now can let it fall silent so much later at the earliest.
+        quiet_ms = min(quiet_ms, event.at_ms + TAB_SILENCE_MS)
         if session.messages:
             _expire(ground, event.at_ms - 1)
         admitted = admit(session, event) if event.name in MESSAGE_EVENTS else event
@@ -236,6 +248,12 @@ def _hide_silent_tabs(ground: Ground, now_ms: int) -> None:
     while (silence := next_silence(state)) is not None and silence[0] <= now_ms:
         _take_own(ground, Event("", "hide", silence[0], silence[1]))
         state = ground.session.state
+
+
+def _quiet_until(state: State) -> float:
+    """Return the instant before which no tab of those that are open falls silent."""
+    silence = next_silence(state)
+    return inf if silence is None else silence[0]
 
 
 def _agents_changed(session: Session, agents: int) -> bool:
