@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.limits import SEEN_KEPT_MS
 from engine.stores.base import (
     Committed,
     DecisionFilter,
@@ -12,6 +13,7 @@ from engine.stores.base import (
     Duplicate,
     Erased,
     Replayed,
+    Seen,
     StoredCause,
     VisitorRecord,
 )
@@ -89,6 +91,29 @@ async def test_a_file_of_layout_1_opens_with_all_it_held(
     assert await again.take_causes() == [CAUSE]
     await again.close()
     assert _layout(tmp_path / "a.db") == LAYOUT
+
+
+async def test_ids_of_layout_3_are_known_and_forgotten_in_their_time(
+    tmp_path: Path, clock: SteppedClock
+) -> None:
+    store = await SqliteStore.open(tmp_path / "a.db", "D2", clock)
+    await store.commit(step(0))
+    await store.close()
+    with sqlite3.connect(tmp_path / "a.db") as older:
+        older.executescript(
+            "DROP TABLE seen_run; CREATE TABLE seen(ws TEXT, visitor TEXT, event INTEGER, "
+            "at INTEGER NOT NULL, PRIMARY KEY(ws, visitor, event)) WITHOUT ROWID;"
+            "UPDATE meta SET value = 3 WHERE key = 'layout';"
+        )
+        rows = [("ws_a", REF.visitor, event, START_MS) for event in (7, 2**63 - 1)]
+        older.executemany("INSERT INTO seen VALUES(?,?,?,?)", rows)
+    older.close()
+    again = await SqliteStore.open(tmp_path / "a.db", "D2", clock)
+    assert await again.commit(step(1, seen=(7, 8, 2**63 - 1))) == Seen((7, 2**63 - 1))
+    clock.now_ms = START_MS + SEEN_KEPT_MS
+    await again.sweep(clock.now_ms)
+    assert isinstance(await again.commit(step(1, seen=(7, 8))), Committed)
+    await again.close()
 
 
 def _make(path: Path, golden: str) -> None:

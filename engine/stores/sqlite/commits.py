@@ -1,6 +1,5 @@
 """A batch of commits on the thread that owns the SQLite file: check, collect rows, write, or undo."""
 
-import json
 from collections.abc import Callable, Sequence
 
 from engine.limits import ERASED_KEPT_MS, ERASED_LATELY_MS
@@ -27,13 +26,9 @@ from engine.stores.partitions import digest_of
 from engine.stores.sqlite.db import Db
 from engine.stores.sqlite.heads import HeadMap
 from engine.stores.sqlite.rows import Rows
+from engine.stores.sqlite.seen_ids import SeenIds, packed
 
 _PROFILES_CACHED = 50_000
-_KNOWN = (
-    "SELECT event FROM seen WHERE ws = ? AND visitor = ? "
-    "AND event IN (SELECT value FROM json_each(?))"
-)
-_NO_IDS: frozenset[int] = frozenset()
 # What a small row and its index cost in the write-ahead log, on pages that neighbours share.
 _ROW_BYTES = 1_024
 
@@ -52,6 +47,7 @@ class Commits:
         self.next_num = next_num
         self._profile_versions: dict[tuple[str, str], int] = {}
         self._bytes_written = 0
+        self.seen = SeenIds(db)
         # Digests of erased visitors, and until when nothing is kept of them.
         self.tombs: dict[bytes, int] = dict(db.execute("SELECT key, until FROM tomb").fetchall())
         (self.causes_kept,) = db.execute("SELECT count(*) FROM cause").fetchone()
@@ -76,6 +72,7 @@ class Commits:
             self._undo()
             raise
         self.causes_kept += self._causes_more
+        self.seen.settle()
         for call in self._then:
             call()
         for slot, _, _, _, due_ms in self._changed:
@@ -180,13 +177,7 @@ class Commits:
 
     def known(self, ref: SessionRef, ids: tuple[int, ...]) -> tuple[int, ...]:
         """See `Ledger.known`."""
-        fresh = self._seen.get((ref.workspace, ref.visitor), _NO_IDS)
-        # One statement for all: a batch of another tool's client brings a hundred ids at once.
-        rows = self.db.execute(_KNOWN, (ref.workspace, ref.visitor, json.dumps(ids))).fetchall()
-        if not (rows or fresh):
-            return ()
-        found = {event for (event,) in rows} | fresh
-        return tuple(event for event in ids if event in found)
+        return self.seen.known((ref.workspace, ref.visitor), ids)
 
     def forget_profile(self, workspace: str, visitor: str) -> None:
         """Let a profile's version be read from the file again."""
@@ -230,7 +221,7 @@ class Commits:
         self._changed: list[tuple[int, bytes, int, bool, int | None]] = []
         self._refused: dict[int, type[Conflict | Capped]] = {}
         self._ops: dict[int, str] = {}
-        self._seen: dict[tuple[str, str], set[int]] = {}
+        self.seen.begin()
         self._count = 0
         self._causes_more = 0
         self._then: list[Callable[[], object]] = []
@@ -322,9 +313,8 @@ class Commits:
     def _collect_ids(self, num: int, commit: Commit, after: Head, now_ms: int) -> None:
         rows, ref = self._rows, commit.ref
         if commit.seen:
-            events = dict.fromkeys(commit.seen)
-            rows.seen += [(ref.workspace, ref.visitor, event, now_ms) for event in events]
-            self._seen.setdefault((ref.workspace, ref.visitor), set()).update(events)
+            rows.seen.append((ref.workspace, ref.visitor, now_ms, packed(commit.seen)))
+            self.seen.add((ref.workspace, ref.visitor), commit.seen)
         rows.refs += [(ref.workspace, name, num) for name in commit.ids]
         rows.decisions += [
             (

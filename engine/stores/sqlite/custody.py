@@ -101,8 +101,9 @@ def erase_rest(writer: Writer, workspace: str, visitor: str) -> int:
     """Remove what is kept of a visitor beside sessions and decisions, and count it."""
     commits, key = writer.commits, (workspace, visitor)
     commits.forget_profile(workspace, visitor)
+    commits.seen.forget(key)
     count = commits.forget_causes(workspace, visitor)
-    for table in ("profile", "seen", "alias", "delivery"):
+    for table in ("profile", "seen_run", "alias", "delivery"):
         sql = f"DELETE FROM {table} WHERE ws = ? AND visitor = ?"  # noqa: S608 - names from here
         count += writer.db.execute(sql, key).rowcount
     return count

@@ -29,7 +29,7 @@ class Rows:
     forgotten_messages: list[tuple[int, int]] = field(default_factory=list)
     granted: list[tuple[int, int, int]] = field(default_factory=list)
     given_back: list[tuple[int, int, int]] = field(default_factory=list)
-    seen: list[tuple[str, str, int, int]] = field(default_factory=list)
+    seen: list[tuple[str, str, int, bytes]] = field(default_factory=list)
     refs: list[tuple[str, str, int]] = field(default_factory=list)
     decisions: list[tuple[str, int, str, str, str, int, str, str, bytes]] = field(
         default_factory=list
@@ -68,7 +68,7 @@ class Rows:
                 self.given_back,
             ),
             ("INSERT INTO granted VALUES(?,?,?)", self.granted),
-            ("INSERT INTO seen VALUES(?,?,?,?)", self.seen),
+            ("INSERT INTO seen_run(ws, visitor, at, ids) VALUES(?,?,?,?)", self.seen),
             ("INSERT OR REPLACE INTO ref VALUES(?,?,?)", self.refs),
             (
                 (

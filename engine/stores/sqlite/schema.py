@@ -7,10 +7,12 @@ from pathlib import Path
 
 from engine.errors import StoreRefused
 from engine.stores.sqlite.db import Db, DbFile
+from engine.stores.sqlite.seen_ids import packed
 
 # 1: sessions, profiles, messages, decisions, documents. 2: also causes, counters, bookings.
 # 3: also deliveries, erased visitors; sessions and aliases are found by visitor.
-LAYOUT = 3
+# 4: ids of events stand in runs, a row a commit.
+LAYOUT = 4
 
 # A commit appends to `journal` and touches no index of it. `session.tip` and `session.due` follow at
 # checkpoints; `meta.checkpoint` is the journal row up to which they are right.
@@ -34,10 +36,10 @@ CREATE TABLE IF NOT EXISTS message(
   PRIMARY KEY(session, off)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS granted(
   session INTEGER, epoch INTEGER, place INTEGER, PRIMARY KEY(session, epoch, place)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS seen(
-  ws TEXT, visitor TEXT, event INTEGER, at INTEGER NOT NULL,
-  PRIMARY KEY(ws, visitor, event)) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS seen_at ON seen(at);
+CREATE TABLE IF NOT EXISTS seen_run(
+  num INTEGER PRIMARY KEY, ws TEXT NOT NULL, visitor TEXT NOT NULL, at INTEGER NOT NULL,
+  ids BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS seen_run_visitor ON seen_run(ws, visitor);
 CREATE TABLE IF NOT EXISTS answer(
   key BLOB PRIMARY KEY, body_sha256 BLOB NOT NULL, status INTEGER NOT NULL, response BLOB NOT NULL,
   until INTEGER NOT NULL) WITHOUT ROWID;
@@ -139,7 +141,7 @@ def _settle(db: Db, synchronous: str) -> None:
 
 
 def _check_layout(db: Db, path: Path) -> None:
-    """Make the tables that are missing: a file of an older layout lacks some and is right otherwise."""
+    """Make the tables that are missing, and move what stands in one that is no more."""
     found = db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
     if found and ("meta",) not in found:
         raise StoreRefused(f"{path} is a database of another program; name another file")
@@ -150,8 +152,22 @@ def _check_layout(db: Db, path: Path) -> None:
             "use the version that wrote it"
         )
     db.executescript(_TABLES)
+    if ("seen",) in found:
+        _move_seen(db)
     db.execute("INSERT OR IGNORE INTO meta VALUES('checkpoint', 0)")
     db.execute("INSERT OR REPLACE INTO meta VALUES('layout', ?)", (LAYOUT,))
+
+
+def _move_seen(db: Db) -> None:
+    """Put the ids of layouts before 4, a row each, into runs of one; all or nothing."""
+    db.execute("BEGIN IMMEDIATE")
+    rows = db.execute("SELECT ws, visitor, at, event FROM seen ORDER BY at")
+    db.executemany(
+        "INSERT INTO seen_run(ws, visitor, at, ids) VALUES(?,?,?,?)",
+        ((ws, visitor, at_ms, packed((event,))) for ws, visitor, at_ms, event in rows),
+    )
+    db.execute("DROP TABLE seen")
+    db.execute("COMMIT")
 
 
 def _explain(path: Path, error: sqlite3.Error) -> str:

@@ -18,8 +18,8 @@ def sweep(commits: Commits, checkpoints: Checkpoints, retention: Retention, now_
     states = _sweep_states(commits, checkpoints.row, now_ms - retention.ended_ms)
     entries = _sweep_journal(commits, checkpoints.row, now_ms - retention.events_ms)
     others = _sweep_profiles(commits, now_ms - retention.profiles_ms)
+    others = max(others, _sweep_seen(commits, now_ms - SEEN_KEPT_MS))
     for table, test, before in (
-        ("seen", "at <= ?", now_ms - SEEN_KEPT_MS),
         ("answer", "until <= ?", now_ms),
         ("decision", _DECISION_IS_OLD, now_ms - retention.decisions_ms),
         ("alias", _ALIAS_IS_OLD, now_ms - ALIAS_KEPT_MS),
@@ -46,8 +46,10 @@ _ALIAS_IS_OLD = (
 )
 # Decisions are numbered in the order of their time, so the oldest are the first.
 _DECISION_IS_OLD = f"at <= ? AND seq < (SELECT min(seq) FROM decision) + {_SLICE}"  # noqa: S608
+# So are runs of ids.
+_RUN_IS_OLD = f"at <= ? AND num < (SELECT min(num) FROM seen_run) + {_SLICE}"  # noqa: S608
 _KEYS = {
-    "seen": "ws, visitor, event",
+    "seen_run": "num",
     "answer": "key",
     "decision": "seq",
     "alias": "ws, alias",
@@ -65,6 +67,13 @@ def _sweep_table(commits: Commits, table: str, test: str, before: int | str) -> 
         f"(SELECT {keys} FROM {table} WHERE {test} LIMIT {_SLICE})",
         (before,),
     ).rowcount
+
+
+def _sweep_seen(commits: Commits, before_ms: int) -> int:
+    count = _sweep_table(commits, "seen_run", _RUN_IS_OLD, before_ms)
+    if count:
+        commits.seen.clear()
+    return count
 
 
 def _sweep_profiles(commits: Commits, before_ms: int) -> int:
