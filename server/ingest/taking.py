@@ -10,13 +10,14 @@ from engine.events import Event
 from engine.identity import join_visitors, proven_user
 from engine.runtime_types import ClientContext, Tracked
 from engine.stores.base import SessionRef
+from engine.stores.codec import decode_profile
 from server.access.auth import WidgetAccess
 from server.admission import rank_of
 from server.ingest.arrivals import Arrival, TakenIn
 from server.ingest.consent import is_guarded, kept_of, says_granted
 from server.known_users import join_known, tell_known
 from server.services import Services
-from server.widget_visits import USER_ID, profile_of, visitor_profile
+from server.widget_visits import USER_ID, profile_of
 
 VISITORS_AT_ONCE_MAX = 32
 """Visitors of one request whose events are committed at once; the others wait.
@@ -197,10 +198,7 @@ class Taking:
         if not is_guarded(site, client) or says_granted(client, events):
             return events
         record = await self._services.store.visitor(self._workspace, visitor)
-        if record is None:
-            return kept_of(events, None)
-        profile = await visitor_profile(self._services, self._workspace, visitor)
-        return kept_of(events, profile.consent)
+        return kept_of(events, None if record is None else decode_profile(record.profile).consent)
 
     # ---- whose session
 

@@ -116,9 +116,8 @@ async def serve_foreign(
         if endpoint is None:
             answer = _other_method(methods, scope["method"], is_allowed=bool(cors))
         else:
-            incoming = await _incoming(
-                services, endpoint, scope, receive, key=key, request_id=request_id
-            )
+            asked = _Asked(services, scope, headers, key, request_id)
+            incoming = await _incoming(asked, endpoint, receive)
             answer = await endpoint.handler(incoming)
     except Exception as error:  # noqa: BLE001  # the table answers every exception
         refused = answer_for(error)
@@ -138,20 +137,23 @@ def _other_method(methods: Mapping[str, Endpoint], method: str, *, is_allowed: b
     raise ApiError("method_not_allowed", headers=((b"allow", allow.encode()),))
 
 
-async def _incoming(
-    services: Services,
-    endpoint: Endpoint,
-    scope: Scope,
-    receive: Receive,
-    *,
-    key: str,
-    request_id: str,
-) -> Incoming:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is known of a request before its body; `key` is the path's open segment, "" without one."""
+
+    services: Services
+    scope: Scope
+    headers: Mapping[bytes, bytes]
+    key: str
+    request_id: str
+
+
+async def _incoming(asked: _Asked, endpoint: Endpoint, receive: Receive) -> Incoming:
     """Read a request.
 
     Raises ApiError: shutting_down, body_too_large, malformed_json when the body does not come.
     """
-    headers = dict(scope["headers"])
+    services, scope, headers = asked.services, asked.scope, asked.headers
     body = b""
     if endpoint.body_bytes_max:
         check_serving(services)
@@ -164,12 +166,12 @@ async def _incoming(
         services=services,
         method=scope["method"],
         path=scope["path"],
-        params={"key": key} if key else {},
+        params={"key": asked.key} if asked.key else {},
         query=query,
         headers=headers,
         body=body,
         now_ms=services.clock.now_ms(),
-        request_id=request_id,
+        request_id=asked.request_id,
         origin=None if origin is None else origin.decode("latin-1"),
     )
 
