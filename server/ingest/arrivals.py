@@ -4,19 +4,25 @@ from msgspec import Struct
 
 from engine.events import Event
 
+RUN_LEN_MAX = 1_000
+"""Events of one visitor that are committed together; further ones after them.
+test_more_events_of_a_visitor_than_one_commit_takes_are_all_taken"""
 
-class Arrival(Struct, frozen=True, gc=False):
-    """One event of a foreign client. `index` is its item's place in the request, from 0.
+RUN_BYTES_MAX = 256 * 1024
+"""Bytes of them, likewise."""
+
+
+class Arrival(Struct, gc=False):
+    """Events of one sender that follow each other in a request of a foreign client; at least one.
 
     `visitor` is whom the client names: a browser, a device or, of a server, the user. `user` is the user
-    id that the item claims, for which nobody vouches. `visit` is the client's own id of the session, ""
+    id that the items claim, for which nobody vouches. `visit` is the client's own id of the session, ""
     for one that ends after 30 min without events. `former` is an id that the same visitor had until now.
-    `size_bytes` is the item's, as it was sent.
+    `size_bytes` is that of the items, as they were sent. What is said of the browser is what the first says.
     """
 
-    index: int
-    event: Event
     visitor: str
+    events: list[Event]
     user: str = ""
     visit: str = ""
     former: str = ""
@@ -24,6 +30,17 @@ class Arrival(Struct, frozen=True, gc=False):
     timezone: str = ""
     locale: str = ""
     size_bytes: int = 0
+
+    def take(self, visitor: str, user: str, visit: str, event: Event, size_bytes: int) -> bool:
+        """Take one more event of this sender; False, and nothing is done, when it is another's or too much."""
+        if visitor != self.visitor or user != self.user or visit != self.visit:
+            return False
+        size_bytes += self.size_bytes
+        if size_bytes > RUN_BYTES_MAX or len(self.events) >= RUN_LEN_MAX:
+            return False
+        self.events.append(event)
+        self.size_bytes = size_bytes
+        return True
 
 
 class Unfit(Exception):

@@ -31,11 +31,12 @@ def _in_product(properties: Properties) -> None:
     """Name a product's fields; of an event that lists products, those of its only one."""
     if "products" in properties or "items" in properties:
         _as_one(properties, _take_products(properties))
+    get = properties.get
     for name, others in _OF_A_PRODUCT:
-        if properties.get(name) is None:
+        if get(name) is None:
             _rename(properties, name, others)
     for name in _NUMBERS:
-        if isinstance(properties.get(name), str):
+        if isinstance(get(name), str):
             _count(properties, name)
 
 
@@ -138,8 +139,9 @@ def _in_total(properties: Properties) -> None:
 def _rename(properties: Properties, name: str, others: tuple[str, ...]) -> None:
     """Give a field the name that rules know."""
     for other in others:
-        if properties.get(other) is not None:
-            properties[name] = properties[other]
+        value = properties.get(other)
+        if value is not None:
+            properties[name] = value
             return
 
 

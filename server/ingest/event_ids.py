@@ -34,7 +34,9 @@ def can_be_id(text: str) -> bool:
 
 def event_id(value: object, origin: Origin) -> str:
     """Return the id of an event, the same for the same value; "" for none."""
-    text = id_text(value)
+    text = value if isinstance(value, str) else id_text(value)
+    if _WIDGET_ID_CHARS < len(text) <= _SHORT_CHARS and text.isprintable():
+        return text
     if not text:
         return ""
     if not can_be_id(text):

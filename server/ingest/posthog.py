@@ -65,7 +65,7 @@ class Reception:
 
 @dataclass(slots=True)
 class Understood:
-    """The events of a request; `dropped` counts those that are no visitor's doing.
+    """The events of a request, one an arrival; `dropped` counts those that are no visitor's doing.
 
     `first_traits`: attributes of an arrival, by its place in the list, for what nothing is known of yet.
     """
@@ -85,15 +85,13 @@ def understand(items: Sequence[bytes], reception: Reception) -> Understood:
             check_depth(raw)
             item = read_item(raw)
             message_id = _event_id(item) or None
-            _take(understood, index, item, len(raw), reception)
+            _take(understood, item, len(raw), reception)
         except (ApiError, Unfit) as error:
             understood.rejected.append(RejectedArrival(index, message_id, error.reason))
     return understood
 
 
-def _take(
-    understood: Understood, index: int, item: CaptureItem, item_bytes: int, reception: Reception
-) -> None:
+def _take(understood: Understood, item: CaptureItem, item_bytes: int, reception: Reception) -> None:
     """Add an event to what is understood.
 
     Raises Unfit, ApiError.
@@ -116,9 +114,8 @@ def _take(
         understood.first_traits[len(understood.arrivals)] = first_traits
     understood.arrivals.append(
         Arrival(
-            index=index,
-            event=event,
             visitor=visitor,
+            events=[event],
             user=_fit_id(user_of(item, properties, visitor)),
             visit=_fit_id(id_text(properties.get("$session_id"))),
             former=_fit_id(former),

@@ -75,35 +75,35 @@ class Reception(msgspec.Struct, frozen=True):
 def understand(
     items: Sequence[msgspec.Raw], reception: Reception, clocks: ClientClocks
 ) -> tuple[list[Arrival], list[RejectedArrival]]:
-    """Turn the items of a request into arrivals, one by one; bad ones are listed by their index."""
+    """Turn the items of a request into arrivals, in their order; bad ones are listed by their index."""
     arrivals: list[Arrival] = []
     rejected: list[RejectedArrival] = []
     for index, raw in enumerate(items[:ITEMS_MAX]):
         try:
-            arrival = _arrival(index, bytes(raw), reception, clocks)
+            _take(arrivals, raw, reception, clocks)
         except (ApiError, Unfit) as error:
             if len(rejected) < REJECTED_LEN_MAX:
                 rejected.append(RejectedArrival(index, _name_of(raw), error.reason))
-            continue
-        if arrival is not None:
-            arrivals.append(arrival)
     room = REJECTED_LEN_MAX - len(rejected)
     for index, raw in enumerate(items[ITEMS_MAX : ITEMS_MAX + room], ITEMS_MAX):
         rejected.append(RejectedArrival(index, _name_of(raw), "batch_too_long"))
     return arrivals, rejected
 
 
-def _arrival(index: int, raw: bytes, reception: Reception, clocks: ClientClocks) -> Arrival | None:
-    """Read one item; None for one that is accepted and dropped.
+def _take(
+    arrivals: list[Arrival], raw: msgspec.Raw, reception: Reception, clocks: ClientClocks
+) -> None:
+    """Add what an item says; nothing for one that is accepted and dropped.
 
     Raises Unfit, ApiError.
     """
-    if len(raw) > EVENT_BYTES_MAX:
+    size_bytes = len(raw)
+    if size_bytes > EVENT_BYTES_MAX:
         raise Unfit("event_too_large")
-    message = _reader.read(raw)
+    message = _reader.read_part(raw)
     say = SAYINGS.get(message.type or reception.type) or _seldom_said(message, reception)
     if say is None:
-        return None
+        return
     context = message.context or _NO_CONTEXT
     if reception.context is not None:
         context = _merged(context, reception.context)
@@ -118,19 +118,22 @@ def _arrival(index: int, raw: bytes, reception: Reception, clocks: ClientClocks)
     said = say(message, context, origin)
     instant = _instant(message, reception, visitor, clocks)
     event = _event(message, context, said, origin, instant)
-    zone = context.timezone or ""
-    return Arrival(
-        index,
-        event,
-        visitor,
-        user,
-        _fit_id(context.session_id) if context.session_id is not None else "",
-        former,
-        (context.user_agent or reception.user_agent)[:AGENT_CHARS_MAX],
-        zone if "/" in zone and len(zone) <= CONTEXT_CHARS_MAX else "",
-        context.locale if context.locale and len(context.locale) <= CONTEXT_CHARS_MAX else "",
-        len(raw),
-    )
+    visit = _fit_id(context.session_id) if context.session_id is not None else ""
+    if former or not (arrivals and arrivals[-1].take(visitor, user, visit, event, size_bytes)):
+        zone, locale = context.timezone or "", context.locale or ""
+        arrivals.append(
+            Arrival(
+                visitor,
+                [event],
+                user,
+                visit,
+                former,
+                (context.user_agent or reception.user_agent)[:AGENT_CHARS_MAX],
+                zone if "/" in zone and len(zone) <= CONTEXT_CHARS_MAX else "",
+                locale if len(locale) <= CONTEXT_CHARS_MAX else "",
+                size_bytes,
+            )
+        )
 
 
 def _seldom_said(message: Message, reception: Reception) -> Saying | None:
@@ -181,35 +184,31 @@ def _event(
     message: Message, context: Context, said: Said, origin: Origin, instant: Instant
 ) -> Event:
     name, properties, attributes = said
-    at_ms, client_ms = instant
-    url, title, referrer = _where(message, context, is_view=name == "view")
-    if context.campaign is not None and "utm_" not in url:
-        attributes = {**_campaign(context.campaign), **attributes}
-    return Event(
-        id=event_id(message.message_id, origin),
-        name=name,
-        at_ms=at_ms,
-        # Events of one instant are in the order of the client's clock.
-        sequence=client_ms,
-        url=url[:URL_CHARS_MAX] or None,
-        title=title[:TITLE_CHARS_MAX] or None,
-        referrer=referrer[:URL_CHARS_MAX] or None if referrer != _DIRECT else None,
-        properties=properties,
-        attributes=attributes,
-        origin=origin,
-    )
-
-
-def _where(message: Message, context: Context, *, is_view: bool) -> tuple[str, str, str]:
-    """Return address, title and referrer; a view's own are in its properties, else in its context."""
     page = context.page or _NO_PAGE
     url, title, referrer = page.url or "", page.title or "", page.referrer or ""
-    if not is_view:
-        return url, title, referrer
-    own = message.properties or _NOTHING
-    url = _own(own, "url") or url or _own(own, "path") or page.path or ""
-    title = _own(own, "title") or title or message.name or ""
-    return url, title, _own(own, "referrer") or referrer
+    if name == "view":
+        # Its own address is in its properties, else in its context.
+        own = message.properties or _NOTHING
+        url = _own(own, "url") or url or _own(own, "path") or page.path or ""
+        title = _own(own, "title") or title or message.name or ""
+        referrer = _own(own, "referrer") or referrer
+    if context.campaign is not None and "utm_" not in url:
+        attributes = {**_campaign(context.campaign), **attributes}
+    # Events of one instant are in the order of the client's clock.
+    at_ms, sequence = instant
+    return Event(
+        event_id(message.message_id, origin),
+        name,
+        at_ms,
+        "",
+        sequence,
+        url[:URL_CHARS_MAX] or None,
+        title[:TITLE_CHARS_MAX] or None,
+        referrer[:URL_CHARS_MAX] or None if referrer != _DIRECT else None,
+        properties,
+        attributes,
+        origin,
+    )
 
 
 def _own(properties: Mapping[str, object], name: str) -> str:
@@ -242,7 +241,7 @@ def _merged(own: Context, batch: Context) -> Context:
 
 def _instant(message: Message, reception: Reception, visitor: str, clocks: ClientClocks) -> Instant:
     stamp = message.timestamp if message.original_timestamp is None else message.original_timestamp
-    client_ms = _ms(stamp)
+    client_ms = None if stamp is None else _ms(stamp)
     if client_ms is None:
         return reception.now_ms, 0
     sent_ms = _ms(message.sent_at) if reception.sent_ms is None else reception.sent_ms

@@ -5,10 +5,11 @@ from itertools import islice
 
 from engine.events import Origin, Scalar
 from engine.limits import VALUE_CHARS_MAX
+from server.errors import ApiError
 from server.ingest.arrivals import Unfit
 from server.ingest.foreign_words import foreign_words
 from server.ingest.wording import field_name
-from server.wire.decoding import INTEGER_MAX
+from server.wire.decoding import DEPTH_MAX, INTEGER_MAX
 from server.wire.segment import Context, Message
 
 NAME_CHARS_MAX = 128
@@ -24,8 +25,10 @@ Said = tuple[str, Properties, Attributes]
 
 Saying = Callable[[Message, Context, Origin], Said]
 
-_OF_THE_PAGE = ("url", "path", "search", "title", "referrer")
+_OF_THE_PAGE = frozenset({"url", "path", "search", "title", "referrer"})
 _PLAIN = frozenset({str, float, bool, type(None)})
+_DEPTH = 3
+"""How deep a list or an object lies that is a property: in the properties, which lie in the message."""
 
 
 # ---- one function a type of message
@@ -49,9 +52,7 @@ def track(message: Message, context: Context, origin: Origin) -> Said:
 
 def view(message: Message, context: Context, _: Origin) -> Said:
     """A page or a screen was shown; what is said of its address is told by the event itself."""
-    properties = fields_of(message.properties)
-    for name in _OF_THE_PAGE:
-        properties.pop(name, None)
+    properties = _beside_the_page(message.properties) if message.properties else {}
     if message.name:
         properties["name"] = message.name
     if message.category:
@@ -97,9 +98,15 @@ def fields_of(given: Mapping[str, object] | None) -> Properties:
     if not given:
         return {}
     return {
-        field_name(name): value if type(value) in _PLAIN else _kept(value)
+        field_name(name): value if type(value) in _PLAIN else _kept(value, _DEPTH)
         for name, value in given.items()
     }
+
+
+def _beside_the_page(given: Mapping[str, object]) -> Properties:
+    """Return the fields of a view that say nothing of its address; mostly there is none."""
+    others = {name: value for name, value in given.items() if name not in _OF_THE_PAGE}
+    return {n: value for n, value in fields_of(others).items() if n not in _OF_THE_PAGE}
 
 
 def known_of(context: Context) -> Attributes:
@@ -124,11 +131,17 @@ def _is_kept(value: float | None) -> bool:
     return not isinstance(value, int) or -INTEGER_MAX <= value <= INTEGER_MAX
 
 
-def _kept(value: object) -> object:
+def _kept(value: object, depth: int) -> object:
+    """Return a value of a property as it is kept; `depth` is its own.
+
+    Raises ApiError: malformed_json, of what is nested too deep.
+    """
     if isinstance(value, int):
         return value if _is_kept(value) else str(value)
+    if not isinstance(value, dict | list):
+        return value
+    if depth > DEPTH_MAX:
+        raise ApiError("malformed_json")
     if isinstance(value, dict):
-        return {name: _kept(inner) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [_kept(inner) for inner in value]
-    return value
+        return {name: _kept(inner, depth + 1) for name, inner in value.items()}
+    return [_kept(inner, depth + 1) for inner in value]

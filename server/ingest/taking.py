@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import chain
 
 import msgspec
 
@@ -13,7 +14,7 @@ from engine.stores.base import SessionRef
 from engine.stores.codec import decode_profile
 from server.access.auth import WidgetAccess
 from server.admission import rank_of
-from server.ingest.arrivals import Arrival, TakenIn
+from server.ingest.arrivals import RUN_BYTES_MAX, RUN_LEN_MAX, Arrival, TakenIn
 from server.ingest.consent import is_guarded, kept_of, says_granted
 from server.known_users import join_known, tell_known
 from server.services import Services
@@ -23,13 +24,6 @@ VISITORS_AT_ONCE_MAX = 32
 """Visitors of one request whose events are committed at once; the others wait.
 test_a_batch_of_many_visitors_is_taken_whole"""
 
-
-RUN_LEN_MAX = 1_000
-"""Events of one visitor that are committed together; further ones after them.
-test_more_events_of_a_visitor_than_one_commit_takes_are_all_taken"""
-
-RUN_BYTES_MAX = 256 * 1024
-"""Bytes of them, likewise."""
 
 VISIT_CHARS_MIN = 32
 """A client's id of a visit that is as long as this is no other visitor's: whoever names it is in that session.
@@ -50,17 +44,25 @@ class Sender:
 
 @dataclass(slots=True)
 class Run:
-    """Arrivals that follow each other in one session of one visitor."""
+    """Arrivals that follow each other in one session of one visitor; `user` is the first that one of them names."""
 
-    visitor: str
-    visit: str
-    arrivals: list[Arrival] = field(default_factory=list)
-    size_bytes: int = 0
+    first: Arrival
+    events: list[Event]
+    user: str
+    size_bytes: int
 
-    def has_room(self, arrival: Arrival) -> bool:
-        """Tell whether one commit takes one more; a run that is empty takes any."""
-        is_small = self.size_bytes + arrival.size_bytes <= RUN_BYTES_MAX
-        return not self.arrivals or (is_small and len(self.arrivals) < RUN_LEN_MAX)
+    def goes_on(self, arrival: Arrival) -> bool:
+        """Tell whether an arrival is of the same session, and one commit takes it too."""
+        first, events = self.first, len(self.events) + len(arrival.events)
+        is_same = arrival.visitor == first.visitor and arrival.visit == first.visit
+        is_small = self.size_bytes + arrival.size_bytes <= RUN_BYTES_MAX and events <= RUN_LEN_MAX
+        return is_same and is_small and not arrival.former
+
+    def add(self, arrival: Arrival) -> None:
+        """Put an arrival behind the others."""
+        self.events += arrival.events
+        self.user = self.user or arrival.user
+        self.size_bytes += arrival.size_bytes
 
 
 async def take(
@@ -77,7 +79,7 @@ async def take(
     """
     if not arrivals:
         return TakenIn(0, 0)
-    events = [arrival.event for arrival in arrivals]
+    events = list(chain.from_iterable(arrival.events for arrival in arrivals))
     admission = services.admission
     place = admission.enter(rank_of(events), len(events), size_bytes, arrivals[0].visitor)
     try:
@@ -132,16 +134,16 @@ def _people(arrivals: Sequence[Arrival]) -> Iterator[list[Arrival]]:
 
 def _runs(arrivals: Sequence[Arrival]) -> Iterator[Run]:
     """Cut a person's arrivals where the visitor's id or the visit changes, two ids become one, or a run is full."""
-    run = Run("", "")
+    run: Run | None = None
     for one in arrivals:
-        is_same = one.visitor == run.visitor and one.visit == run.visit
-        if not is_same or one.former or not run.has_room(one):
-            if run.arrivals:
-                yield run
-            run = Run(one.visitor, one.visit)
-        run.arrivals.append(one)
-        run.size_bytes += one.size_bytes
-    yield run
+        if run is not None and run.goes_on(one):
+            run.add(one)
+            continue
+        if run is not None:
+            yield run
+        run = Run(one, list(one.events), one.user, one.size_bytes)
+    if run is not None:
+        yield run
 
 
 class Taking:
@@ -156,15 +158,14 @@ class Taking:
 
     async def take_run(self, run: Run) -> Tracked:
         """Join what is to be joined, find the session, and commit what may be kept."""
-        first = run.arrivals[0]
+        first, user = run.first, run.user
         client = self._client(first)
-        events = await self._kept([one.event for one in run.arrivals], run.visitor, client)
+        events = await self._kept(run.events, first.visitor, client)
         if not events:
             return Tracked(0, 0, None)
         if first.former:
             await self._join(first)
-        ref = await self._session(run.visitor, run.visit)
-        user = next((one.user for one in run.arrivals if one.user), "")
+        ref = await self._session(first.visitor, first.visit)
         is_claimed = bool(user) and await self._is_claim(ref, user)
         if is_claimed:
             named = {**events[0].attributes, USER_ID: user}
@@ -179,7 +180,7 @@ class Taking:
             # What was sent under the id of before may come later.
             await self._route(first.former, first.visit, ref)
         if is_claimed:
-            await self._follow_claim(ref, user, run.visitor)
+            await self._follow_claim(ref, user, first.visitor)
         return tracked
 
     def _client(self, first: Arrival) -> ClientContext:

@@ -131,11 +131,11 @@ async def _with_first_traits(
             known = told[arrival.visitor] = await _known(services, workspace, arrival)
         first = understood.first_traits.get(place, {})
         fresh: Attributes = {name: value for name, value in first.items() if name not in known}
-        attributes = {**fresh, **arrival.event.attributes}
+        (event,) = arrival.events
+        attributes = {**fresh, **event.attributes}
         known.update(name for name, value in attributes.items() if value is not None)
         if fresh:
-            event = msgspec.structs.replace(arrival.event, attributes=attributes)
-            arrivals[place] = msgspec.structs.replace(arrival, event=event)
+            arrival.events = [msgspec.structs.replace(event, attributes=attributes)]
     return arrivals
 
 

@@ -19,6 +19,16 @@ class TolerantReader(Generic[T]):
         self._kind = kind
         self._decoder = msgspec.json.Decoder(kind)
 
+    def read_part(self, part: msgspec.Raw) -> T:
+        """Decode a part of a body, as `read` does; how deep its fields go is left to whoever keeps them.
+
+        Raises ApiError: malformed_json, not_an_object.
+        """
+        try:
+            return self._decoder.decode(part)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return self.read(bytes(part))
+
     def read(self, body: bytes) -> T:
         """Decode an object; a field of another type than its own is absent.
 

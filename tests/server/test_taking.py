@@ -67,7 +67,7 @@ def arrival(server: TestServer, visitor: str, name: str = "click", **more: str) 
         properties=properties,
         origin="segment",
     )
-    return Arrival(0, event, visitor, **more)
+    return Arrival(visitor, [event], **more)
 
 
 async def taken(server: TestServer, *arrivals: Arrival, by: Sender | None = None) -> TakenIn:
@@ -167,7 +167,7 @@ async def test_more_events_of_a_visitor_than_one_commit_takes_are_all_taken(
     wide = [
         msgspec.structs.replace(
             one,
-            event=msgspec.structs.replace(one.event, id=f"w{n}", properties=big),
+            events=[msgspec.structs.replace(one.events[0], id=f"w{n}", properties=big)],
             size_bytes=300_000,
         )
         for n, one in enumerate(events[:3])
