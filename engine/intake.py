@@ -16,6 +16,8 @@ from engine.page_loads import PastLoads, is_within, was_taken
 from engine.session import Session
 
 _LOAD_CHARS = 8
+_WIDGET_ID_CHARS_MAX = 2 * _LOAD_CHARS + 1
+_NO_NUMBER = ("", 0)
 _HASH_MASK = (1 << 63) - 1
 _NONE: PastLoads = {}
 
@@ -49,10 +51,13 @@ def admit_events(
     seen: list[int] = []
     known: set[int | None] = set(repeated)
     duplicates = 0
+    earliest_ms = now_ms - EVENT_AGE_MS_MAX
+    owner = _owner(session.workspace, session.visitor)
     for event in events:
-        load, number = widget_number(event.id)
-        is_checked = load in unsure if load else bool(event.id)
-        mark = id_hash(session.workspace, session.visitor, event.id) if is_checked else None
+        own = event.id
+        load, number = _NO_NUMBER if len(own) > _WIDGET_ID_CHARS_MAX else widget_number(own)
+        is_checked = load in unsure if load else own
+        mark = _hash(owner + own) if is_checked else None
         is_repeat = mark in known or (load and was_taken(past, load, number))
         if is_repeat or (load and not note_number(session, load, number)):
             duplicates += 1
@@ -60,7 +65,7 @@ def admit_events(
         if mark is not None:
             known.add(mark)
             seen.append(mark)
-        fresh.append(_in_time(event, now_ms))
+        fresh.append(event if earliest_ms <= event.at_ms <= now_ms else _in_time(event, now_ms))
     return Admission(tuple(fresh), duplicates, tuple(seen))
 
 
@@ -142,12 +147,18 @@ def _insert_number(ranges: list[int], number: int) -> bool:
 
 def id_hash(workspace: str, visitor: str, event_id: str) -> int:
     """Hash a foreign event id of a visitor to 63 bits."""
-    text = f"{workspace}\x1f{visitor}\x1f{event_id}".encode()
-    return int.from_bytes(blake2b(text, digest_size=8).digest()) & _HASH_MASK
+    return _hash(_owner(workspace, visitor) + event_id)
+
+
+def _owner(workspace: str, visitor: str) -> str:
+    return f"{workspace}\x1f{visitor}\x1f"
+
+
+def _hash(text: str) -> int:
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big") & _HASH_MASK
 
 
 def _in_time(event: Event, now_ms: int) -> Event:
-    if now_ms - EVENT_AGE_MS_MAX <= event.at_ms <= now_ms:
-        return event
+    """Bring the time of an event that is too old, or of the future, into range."""
     at_ms = min(max(event.at_ms, now_ms - EVENT_AGE_MS_MAX), now_ms)
     return msgspec.structs.replace(event, at_ms=at_ms)

@@ -168,4 +168,4 @@ def rank_of(events: Sequence[Event]) -> Rank:
     first = _RANKS.get(events[0].name, Rank.EVENT)
     if len(events) == 1:
         return first
-    return max(_RANKS.get(event.name, Rank.EVENT) for event in events)
+    return max(_RANKS.get(name, Rank.EVENT) for name in {event.name for event in events})
