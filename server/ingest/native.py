@@ -6,7 +6,7 @@ from datetime import datetime
 
 import msgspec
 
-from engine.events import Event
+from engine.events import Event, Scalar
 from engine.signals import language_name
 from server.errors import ApiError
 from server.ingest.wording import field_name, name_depth, name_order
@@ -77,9 +77,8 @@ def batch_events(
     rejected: list[RejectedItem] = []
     for index, raw in enumerate(batch):
         try:
-            plain = bytes(raw)
-            item = _item_reader.read(plain)
-            _check_size(item, len(plain))
+            item = _item_reader.read_part(raw)
+            _check_size(item, len(raw))
             events.append(event_of(item, page, moment))
         except ApiError as error:
             rejected.append(RejectedItem(index, error.field, error.reason))
@@ -95,16 +94,16 @@ def event_of(item: TrackItem, page: PageBody | None, moment: Moment) -> Event:
     where = item.page or page or _NO_PAGE
     name, properties = _in_words(language_name(item.event), item.metadata)
     return Event(
-        id=message_id,
-        name=name,
-        at_ms=_at_ms(item, moment),
-        tab=tab,
-        sequence=sequence,
-        url=where.url[:URL_CHARS_MAX] if where.url else None,
-        title=where.title[:TITLE_CHARS_MAX] if where.title else None,
-        referrer=where.referrer[:URL_CHARS_MAX] if where.referrer else None,
-        properties=properties,
-        attributes=_attributes(item),
+        message_id,
+        name,
+        moment.now_ms if item.timestamp is None else _at_ms(item.timestamp, moment),
+        tab,
+        sequence,
+        where.url[:URL_CHARS_MAX] if where.url else None,
+        where.title[:TITLE_CHARS_MAX] if where.title else None,
+        where.referrer[:URL_CHARS_MAX] if where.referrer else None,
+        properties,
+        _attributes(item.attributes) if item.attributes else {},
     )
 
 
@@ -118,21 +117,17 @@ def tab_and_sequence(message_id: str) -> tuple[str, int]:
     return message_id[:_TAB_CHARS], int(digits)
 
 
-def _at_ms(item: TrackItem, moment: Moment) -> int:
-    if item.timestamp is None:
-        return moment.now_ms
-    return min(_ms(item.timestamp.timestamp()) + moment.skew_ms, moment.now_ms)
+def _at_ms(timestamp: datetime, moment: Moment) -> int:
+    return min(_ms(timestamp.timestamp()) + moment.skew_ms, moment.now_ms)
 
 
 def _ms(seconds: float) -> int:
     return round(seconds * 1000)
 
 
-def _attributes(item: TrackItem) -> dict[str, str | int | float | bool | None]:
-    if not item.attributes:
-        return {}
-    check_numbers(item.attributes, "attributes")
-    return item.attributes
+def _attributes(given: dict[str, Scalar]) -> dict[str, Scalar]:
+    check_numbers(given, "attributes")
+    return given
 
 
 def _in_words(name: str, metadata: dict[str, object] | None) -> tuple[str, dict[str, object]]:

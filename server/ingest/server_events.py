@@ -34,7 +34,7 @@ def read_events(
     rejected: list[RejectedItem] = []
     for index, raw in enumerate(batch):
         try:
-            item = _reader.read(bytes(raw))
+            item = _reader.read_part(raw)
             posted.append(Posted(index, item, _event(item, now_ms)))
         except ApiError as error:
             rejected.append(RejectedItem(index, _field(error.field), error.reason))
