@@ -18,7 +18,7 @@ class Metrics:
         self._runtime_stats = runtime_stats
         self.worker = ""
         self._requests: dict[tuple[str, int], int] = {}
-        self._events = {"accepted": 0, "duplicate": 0}
+        self._events = {"accepted": 0, "duplicate": 0, "rejected": 0}
         self._reloads = {"swapped": 0, "refused": 0}
         self._closes: dict[int, int] = {}
         self._delivered = 0
@@ -39,6 +39,10 @@ class Metrics:
         """Count events that were committed, and repeats."""
         self._events["accepted"] += accepted
         self._events["duplicate"] += duplicates
+
+    def count_rejected(self, events: int) -> None:
+        """Count events of a batch that could not be taken, each for a reason of its own."""
+        self._events["rejected"] += events
 
     def count_delivered(self, messages: int) -> None:
         """Count messages handed to a socket or a poll."""
@@ -78,7 +82,7 @@ class Metrics:
         for (operation, status), count in self._requests.items():
             requests.add_metric((operation, str(status)), count)
         yield requests
-        yield from _labelled("opportune_events", "Events taken in", "result", self._events)
+        yield from _labelled("opportune_events", "Events that came in", "result", self._events)
         yield from _labelled("opportune_reloads", "Rule sets reloaded", "result", self._reloads)
         closes = {str(code): count for code, count in self._closes.items()}
         yield from _labelled("opportune_socket_closes", "Sockets closed", "code", closes)

@@ -55,6 +55,7 @@ async def capture(incoming: Incoming) -> Answer:
     agent = incoming.headers.get(b"user-agent", b"") if incoming.origin is not None else b""
     reception = Reception(place, now_ms, request.sent_ms, agent.decode("latin-1"))
     understood = understand(request.items, reception)
+    services.metrics.count_rejected(len(understood.rejected))
     if understood.rejected and not (understood.arrivals or understood.dropped):
         raise _nothing_to_take(understood.rejected)
     arrivals = await _with_first_traits(services, workspace, understood)

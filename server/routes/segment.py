@@ -113,6 +113,7 @@ async def _take(incoming: Incoming, sender: Sender, parcel: Parcel, kind: str = 
     taken = await take(services, sender, arrivals, parcel.size_bytes)
     if not rejected:
         return _SUCCESS
+    services.metrics.count_rejected(len(rejected))
     report = Taken(accepted=taken.accepted, duplicates=taken.duplicates, rejected=rejected)
     return Answer(200, msgspec.json.encode(report))
 

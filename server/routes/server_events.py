@@ -52,15 +52,15 @@ async def post_events(call: Call) -> Answer:
     posted, rejected = read_events(body.events, call.now_ms)
     told = [tracked for tracked in await _take_all(call, posted, rejected) if tracked]
     rejected.sort(key=lambda item: item.index)
+    metrics = call.services.metrics
+    metrics.count_rejected(len(rejected))
     if not told:
         rows = [msgspec.structs.asdict(item) for item in rejected]
         raise ApiError("invalid_events", field="events", details={"rejected": rows})
-    taken = EventsTaken(
-        accepted=sum(tracked.accepted for tracked in told),
-        duplicates=sum(tracked.duplicates for tracked in told),
-        rejected=tuple(rejected),
-    )
-    return call.success(taken, warnings)
+    accepted = sum(tracked.accepted for tracked in told)
+    duplicates = sum(tracked.duplicates for tracked in told)
+    metrics.count_events(accepted, duplicates)
+    return call.success(EventsTaken(accepted, duplicates, tuple(rejected)), warnings)
 
 
 async def post_integration_event(call: Call) -> Answer:

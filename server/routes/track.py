@@ -74,6 +74,7 @@ async def serve_track(services: Services, scope: Scope, receive: Receive, send: 
         raw = await read_body(headers, receive, services.body_deadlines, BODY_BYTES_MAX)
         workspace_id = scope["path"][len(PATH_START) : -len(PATH_END)]
         request = understand(services, workspace_id, headers, raw, now_ms)
+        services.metrics.count_rejected(len(request.rejected))
         answer = await _carry_out(services, workspace_id, request)
     except Exception as error:  # noqa: BLE001  # the table answers every exception
         api_error = answer_for(error)

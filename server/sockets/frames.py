@@ -193,7 +193,8 @@ class FrameReader:
     async def _take_events(self, frame: TrackFrame) -> TrackAckOut:
         now_ms = self._services.clock.now_ms()
         events, rejected = batch_events(frame.events, None, Moment(now_ms, self._skew_ms))
-        size_bytes = sum(map(len, map(bytes, frame.events)))
+        size_bytes = sum(map(len, frame.events))
+        self._services.metrics.count_rejected(len(rejected))
         accepted, duplicates = await self._track(events, size_bytes)
         return TrackAckOut(accepted, duplicates, rejected)
 

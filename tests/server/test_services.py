@@ -6,7 +6,15 @@ import msgspec
 import pytest
 
 from engine.stores.base import Health
-from tests.server.running import CONFIG, ORIGIN, WIDGET, TestServer, in_process, write_config
+from tests.server.running import (
+    CONFIG,
+    ORIGIN,
+    PLATFORM,
+    WIDGET,
+    TestServer,
+    in_process,
+    write_config,
+)
 
 pytestmark = pytest.mark.anyio
 CONFIG_PATH = "/api/widgets/ws_dev/config"
@@ -66,6 +74,40 @@ async def test_metrics_count_requests_events_and_messages(server: TestServer) ->
     assert 'opportune_http_requests_total{operation="track",status="400"} 1.0' in lines
     assert 'opportune_events_total{result="accepted"} 1.0' in lines
     assert any(line.startswith("opportune_runtime_events") for line in lines)
+
+
+_GOOD, _BAD = {"visitor_id": "v1", "event": "click"}, {"visitor_id": "v1"}
+_HUMAN = {"distinct_id": "v1"}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "headers"),
+    [
+        (
+            "/api/widgets/ws_dev/track",
+            {"sessionId": "s1", "batch": [{"event": "click"}, {}], "token": "wk_dev"},
+            {},
+        ),
+        (
+            "/v1/batch",
+            {
+                "writeKey": "wk_dev",
+                "batch": [{"type": "track", "anonymousId": "v1", "event": "click"}, {}],
+            },
+            {},
+        ),
+        ("/batch/", {"api_key": "wk_dev", "batch": [{"event": "click", **_HUMAN}, _HUMAN]}, {}),
+        ("/v1/events", {"events": [_GOOD, _BAD]}, PLATFORM),
+    ],
+)
+async def test_metrics_count_the_events_that_no_door_lets_in(
+    server: TestServer, path: str, body: dict[str, object], headers: dict[str, str]
+) -> None:
+    answered = await server.send("POST", path, body, headers)
+    assert answered.status in (200, 202), answered.body
+    lines = (await server.send("GET", "/metrics")).body.decode().splitlines()
+    assert 'opportune_events_total{result="accepted"} 1.0' in lines
+    assert 'opportune_events_total{result="rejected"} 1.0' in lines
 
 
 async def test_metrics_tell_what_waits_where_and_what_was_refused_for_it(
