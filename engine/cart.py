@@ -8,7 +8,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 from engine.events import FOREIGN_ORIGINS, Event
 from rules.checked import Value, ValueKind, ValueType
-from rules.value_types import NUMBER_MAX, convert
+from rules.value_types import NUMBER_MAX, convert, exact_hundredths
 
 NO_CART = -1
 """Stands for a total of which nothing was told yet."""
@@ -22,7 +22,10 @@ CART_EVENTS = frozenset(
 CART_FIELDS = ("cart_total", "price", "quantity")
 """What is read of them: the whole cart in money, or what one line of it costs and how often."""
 
-_HUNDRED = Decimal(100)
+_ONE, _HUNDRED = Decimal(1), Decimal(100)
+_PIECES_MAX = 10**12
+"""So many of a plain price are counted with whole numbers: as exact as Decimal's 28 digits are."""
+
 _MONEY, _NUMBER = ValueType("money"), ValueType("number")
 
 
@@ -48,19 +51,24 @@ def total_after(total: int, event: Event) -> int:
     An event that tells the whole cart sets it, also when what went in or out is told with it. A line that
     is priced with anything but a number >= 0, and a sum above NUMBER_MAX, change nothing.
     """
-    if not is_of_cart(event):
+    name, properties = event.name, event.properties
+    if name not in CART_EVENTS or event.origin not in FOREIGN_ORIGINS:
         return total
-    if event.name == "purchase":
+    if name == "purchase":
         return 0
-    whole = _money(event.properties.get("cart_total"))
-    if whole is not None:
-        return whole
-    line = _line(event)
-    if line is not None and event.name == "add_to_cart":
-        grown = max(total, 0) + line
+    whole = properties.get("cart_total")
+    told = None if whole is None else _money(whole)
+    if told is not None:
+        return told
+    if name == "add_to_cart":
+        line = line_of(properties.get("price"), properties.get("quantity"))
+        if line is None:
+            return total
+        grown = line if total < 0 else total + line
         return grown if grown <= NUMBER_MAX else total
-    if line is not None and event.name == "remove_from_cart" and total > 0:
-        return max(0, total - line)
+    if name == "remove_from_cart" and total > 0:
+        line = line_of(properties.get("price"), properties.get("quantity"))
+        return total if line is None else max(0, total - line)
     return total
 
 
@@ -75,14 +83,24 @@ def in_units(kind: ValueKind, total: int) -> Value | None:
             return None
 
 
-def _line(event: Event) -> int | None:
-    """Return what the line of a cart costs, price times quantity; None where that cannot be told."""
-    price = _number(event.properties.get("price"))
-    given = event.properties.get("quantity")
-    quantity = Decimal(1) if given is None else _number(given)
-    if price is None or quantity is None:
+def line_of(price: object, quantity: object) -> int | None:
+    """Return what a line of the cart costs in hundredths; None where that cannot be told."""
+    plain = exact_hundredths(price)
+    if plain is not None:
+        if quantity is None:
+            return plain
+        if type(quantity) is int and 0 <= quantity <= _PIECES_MAX:
+            return plain * quantity
+    return exact_line(price, quantity)
+
+
+def exact_line(price: object, quantity: object) -> int | None:
+    """Return price times quantity, both as they were written, in hundredths."""
+    one = _number(price)
+    pieces = _ONE if quantity is None else _number(quantity)
+    if one is None or pieces is None:
         return None
-    return int((price * quantity * _HUNDRED).to_integral_value(ROUND_HALF_EVEN))
+    return int((one * pieces * _HUNDRED).to_integral_value(ROUND_HALF_EVEN))
 
 
 def _number(raw: object) -> Decimal | None:

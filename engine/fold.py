@@ -14,7 +14,7 @@ from engine.cart import (
     stated_total,
     total_after,
 )
-from engine.events import FOREIGN_ORIGINS, Event
+from engine.events import BROWSER_ORIGINS, FOREIGN_ORIGINS, Event
 from engine.limits import (
     ATTRIBUTE_CHARS_MAX,
     ATTRIBUTES_MAX,
@@ -49,7 +49,7 @@ NOT_EVENTS: frozenset[str] = frozenset(
 
 
 def apply_event(program: Program, state: State, event: Event) -> int:
-    """Fold one event at its own time; `state.clock_ms` has been advanced to it, or to a later instant.
+    """Fold one event at its own time, or at the state's clock when that is ahead, and bring the clock to it.
 
     An event that is `counted` only sets attributes and counts for one-step `seen`, `this session` and
     the score's `per EVENT` terms.
@@ -57,40 +57,57 @@ def apply_event(program: Program, state: State, event: Event) -> int:
     Returns:
         How many attribute values did not fit their declared type and were dropped.
     """
-    at_ms = event.at_ms
-    name = event.name
+    at_ms, name, attributes = event.at_ms, event.name, event.attributes
+    if at_ms > state.clock_ms:
+        program.approach(state, at_ms)
     rejected = 0
-    if event.attributes or event.referrer or name == "identify":
+    # A referrer is the session's first page's, or nobody's.
+    if attributes or name == "identify" or (event.referrer and state.page_ms < 0):
         rejected = set_attributes(program, state, event)
-    if name in CART_EVENTS or CART_TOTAL in event.attributes:
+    if name in CART_EVENTS or (attributes and CART_TOTAL in attributes):
         _follow_cart(program, state, event)
     if at_ms > state.event_ms:  # noqa: PLR1730  # a call of max costs three times as much here
         state.event_ms = at_ms
     state.events += 1
-    if event.origin == "engine":
-        _apply_own(program, state, event)
+    if event.counted or event.origin == "engine":
+        _apply_aside(program, state, event)
         return rejected
-    if event.counted:
-        if name not in NOT_EVENTS:
-            _count_late(program, state, event)
-        return rejected
-    if event.from_browser:
-        _apply_to_tab(program, state, event)
-    if name not in NOT_EVENTS:
-        fields = event_fields(program, event) if name in program.field_plans else NO_FIELDS
-        program.fold(state, name, fields, is_activity(program, event), at_ms)
-    elif name == "heartbeat" and _is_active(event):
-        program.fold(state, "activity", {}, True, at_ms)
+    from_browser = event.origin in BROWSER_ORIGINS
+    if from_browser:
+        if name in OF_TAB or event.tab not in state.tabs:
+            _apply_to_tab(program, state, event)
+        else:
+            enter_tab(program, state, event.tab, at_ms)
     state.last_event = name
+    if name in NOT_EVENTS:
+        if name == "heartbeat" and _is_active(event):
+            program.fold(state, "activity", NO_FIELDS, True, at_ms)
+        program.observe(state, state.clock_ms)
+        return rejected
+    fields = event_fields(program, event) if name in program.field_plans else NO_FIELDS
+    program.hear(state, name, fields, from_browser and name in program.activities, at_ms)
     return rejected
+
+
+def apply_plain(program: Program, state: State, event: Event) -> None:
+    """Fold an event that says no more than that it happened, in the current tab, which has a page.
+
+    What `apply_event` does with such an event of a browser, without asking for all that it may be.
+    """
+    at_ms, name = event.at_ms, event.name
+    if at_ms > state.clock_ms:
+        program.approach(state, at_ms)
+    if at_ms > state.event_ms:  # noqa: PLR1730  # as above
+        state.event_ms = at_ms
+    state.events += 1
+    enter_tab(program, state, event.tab, at_ms)
+    state.last_event = name
+    program.hear(state, name, NO_FIELDS, name in program.activities, at_ms)
 
 
 def is_activity(program: Program, event: Event) -> bool:
     """Tell whether the pattern `activity` matches: a browser sent it, and its kind counts as activity."""
-    if not event.from_browser:
-        return False
-    plan = program.checked.events.get(event.name)
-    return plan is not None and plan.is_activity
+    return event.name in program.activities and event.origin in BROWSER_ORIGINS
 
 
 def event_fields(program: Program, event: Event) -> Mapping[str, Value]:
@@ -142,12 +159,15 @@ def set_attributes(program: Program, state: State, event: Event) -> int:
 
 def show_cart(program: Program, state: State) -> None:
     """Write the cart's total, as far as it is known, into the attribute that rules declare for it."""
-    plan = program.checked.attributes.get(CART_TOTAL)
-    if plan is None or state.cart < 0:
+    if state.cart < 0:
         return
-    value = in_units(plan.type.kind, state.cart)
-    if value is not None and _has_room(state, CART_TOTAL, value):
-        state.attrs[CART_TOTAL] = value
+    plan = program.checked.attributes.get(CART_TOTAL)
+    if plan is None:
+        return
+    kind, attrs = plan.type.kind, state.attrs
+    value = state.cart if kind == "money" else in_units(kind, state.cart)
+    if value is not None and (CART_TOTAL in attrs or _has_room(state, CART_TOTAL, value)):
+        attrs[CART_TOTAL] = value
 
 
 def _follow_cart(program: Program, state: State, event: Event) -> None:
@@ -155,16 +175,20 @@ def _follow_cart(program: Program, state: State, event: Event) -> None:
     if event.origin == "engine":
         # What it carries over is in the rules' units, and of no client's cart.
         return
-    stated = stated_total(event)
-    if stated is None:
-        state.cart = total_after(state.cart, event)
-        show_cart(program, state)
-    else:
+    stated = stated_total(event) if event.attributes else None
+    if stated is not None:
         state.cart = stated
+        return
+    state.cart = total_after(state.cart, event)
+    show_cart(program, state)
 
+
+OF_TAB = frozenset({"view", "hide", "show", "scroll", "heartbeat", "page_leave"})
+"""Events that say something of their tab or its page; any other only says that the tab is heard of."""
 
 _READ_WHOLE = frozenset({"scroll", "heartbeat", "page_leave", "identify", "tab_closed"})
 NO_FIELDS: Mapping[str, Value] = {}
+_NOTHING: dict[str, object] = {}
 _SETTABLE_BUILT_IN = frozenset(
     {"visitor.name", "visitor.email", "country", "language", "device", "agents_online"}
 ) | {f"utm.{name}" for name in UTM_NAMES}
@@ -210,7 +234,8 @@ def slim_event(program: Program, event: Event) -> Event:
     name = event.name
     properties, attributes = event.properties, event.attributes
     if properties and name not in _READ_WHOLE:
-        properties = _read_again(program, event)
+        is_read = name in program.field_plans or name in CART_EVENTS
+        properties = _read_again(program, event) if is_read else _NOTHING
     if attributes:
         known = program.checked.attributes
         attributes = {n: value for n, value in attributes.items() if n in known or n == CART_TOTAL}
@@ -224,20 +249,39 @@ def slim_event(program: Program, event: Event) -> Event:
 
 
 def _read_again(program: Program, event: Event) -> dict[str, object]:
-    """Return the properties that a second fold reads: of most events none."""
-    properties, plans = event.properties, program.field_plans.get(event.name)
-    wanted = [plan.name for plan in plans] if plans else []
-    if event.name in CART_EVENTS and is_of_cart(event):
-        wanted += CART_FIELDS
-    if not wanted:
-        return {}
-    return {field: properties[field] for field in wanted if field in properties}
+    """Return the properties that a second fold reads."""
+    properties = event.properties
+    kept: dict[str, object] = {}
+    if event.name in program.field_plans:
+        for plan in program.field_plans[event.name]:
+            if plan.name in properties:
+                kept[plan.name] = properties[plan.name]
+    if is_of_cart(event):
+        for field in CART_FIELDS:
+            if field in properties:
+                kept[field] = properties[field]
+    return kept
 
 
 def text_chars(event: Event) -> int:
     """Count the characters of an event's texts that would be kept with it."""
-    values = (*event.properties.values(), *event.attributes.values())
-    return sum(len(value) for value in values if isinstance(value, str))
+    chars = 0
+    for value in event.properties.values():
+        if isinstance(value, str):
+            chars += len(value)
+    for raw in event.attributes.values():
+        if isinstance(raw, str):
+            chars += len(raw)
+    return chars
+
+
+def _apply_aside(program: Program, state: State, event: Event) -> None:
+    """Fold what has no place of its own in the order of the visitor's events, and look at what is held."""
+    if event.origin == "engine":
+        _apply_own(program, state, event)
+    elif event.name not in NOT_EVENTS:
+        _count_late(program, state, event)
+    program.observe(state, state.clock_ms)
 
 
 def _apply_own(program: Program, state: State, event: Event) -> None:

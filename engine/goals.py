@@ -13,6 +13,7 @@ from engine.fold import is_activity
 from engine.profile import Grant
 from engine.telling import count_of_message, tell
 from rules.checked import GoalPlan, Value
+from rules.compiler.folds import ACTIVITY
 from rules.compiler.program import Program
 from rules.history import Happening, pattern_matches
 from rules.value_types import convert
@@ -35,6 +36,8 @@ class Exposure(msgspec.Struct, frozen=True):
 def note_goals(ground: Ground, event: Event) -> None:
     """Record each goal that an event reaches, the first time in the session."""
     program, session = ground.program, ground.session
+    if event.name not in program.goal_events and ACTIVITY not in program.goal_events:
+        return
     for goal in program.checked.goals:
         if goal.name in session.goals or not reaches(program, goal, event, session.state.page_key):
             continue

@@ -31,56 +31,72 @@ def take_event(program: Program, session: Session, event: Event, now_ms: int) ->
     if state.events >= SESSION_EVENTS_MAX:
         state.events += 1
         return
-    if now_ms - LATE_MS_MAX <= event.at_ms < state.start_ms:
+    at_ms = event.at_ms
+    if at_ms < state.start_ms or at_ms < session.base_ms or now_ms - at_ms > LATE_MS_MAX:
+        event = _taken_late(session, event, now_ms)
+        at_ms = event.at_ms
+    slim = slim_event(program, event)
+    if follows(program, session, event):
+        if at_ms - session.middle_ms >= LATE_MS_MAX or session.base_ms < 0:
+            move_base(session, at_ms)
+        session.tail.append(slim)
+        rejected = apply_event(program, state, event)
+        if rejected:
+            session.values_rejected += rejected
+    else:
+        _insert(program, session, slim)
+    if len(session.tail) > TAIL_EVENTS_MAX or (
+        (slim.properties or slim.attributes) and text_chars(slim) > TAIL_TEXT_CHARS_MAX
+    ):
+        restart_order(session)
+
+
+def _taken_late(session: Session, event: Event, now_ms: int) -> Event:
+    """Move what happened before the session's start to it, and count alone what is too late for its place."""
+    start_ms = session.state.start_ms
+    if now_ms - LATE_MS_MAX <= event.at_ms < start_ms:
         # Another request made the session a moment later: it begins with what happened before.
-        event = msgspec.structs.replace(event, at_ms=state.start_ms)
+        event = msgspec.structs.replace(event, at_ms=start_ms)
     if now_ms - event.at_ms > LATE_MS_MAX or event.at_ms < session.base_ms:
         session.late_events += 1
         # Its own time no longer matters: it takes effect when it was received. By a clock that is behind that
         # may be before the order begins, and what stands there is not kept.
         at_ms = max(now_ms, session.base_ms)
         event = msgspec.structs.replace(event, at_ms=at_ms, counted=True)
-    slim = slim_event(program, event)
-    if _follows(program, session, event):
-        _remember(session, slim)
-        session.values_rejected += _fold_at(program, state, event)
-    else:
-        _insert(program, session, slim)
-    has_text = slim.properties or slim.attributes
-    if len(session.tail) > TAIL_EVENTS_MAX or (has_text and text_chars(slim) > TAIL_TEXT_CHARS_MAX):
-        restart_order(session)
+    return event
 
 
 def _order(event: Event) -> tuple[int, str, int]:
     return (event.at_ms, event.tab, event.sequence)
 
 
-def _follows(program: Program, session: Session, event: Event) -> bool:
-    state = session.state
-    if event.at_ms < state.event_ms:
+def follows(program: Program, session: Session, event: Event) -> bool:
+    """Tell whether an event's place is behind all that were folded."""
+    state, at_ms = session.state, event.at_ms
+    if at_ms < state.event_ms:
         return False
-    if event.at_ms < state.clock_ms and program.has_held:
+    if at_ms < state.clock_ms and program.has_held:
         # A held condition was looked at after this event happened: look again, with it.
         return False
-    return (
-        event.at_ms > state.event_ms
-        or not session.tail
-        or _order(session.tail[-1]) <= _order(event)
-    )
+    if at_ms > state.event_ms or not session.tail:
+        return True
+    last = session.tail[-1]
+    if last.at_ms == at_ms and last.tab == event.tab:
+        return last.sequence <= event.sequence
+    return _order(last) <= _order(event)
 
 
-def _remember(session: Session, event: Event) -> None:
+def move_base(session: Session, at_ms: int) -> None:
     """Keep what a late event needs: a state at least ten seconds old and the events since."""
     if session.base_ms < 0:
         session.base = session.middle = _encoder.encode(session.state)
         session.base_ms = session.middle_ms = session.state.start_ms
     # The very first event may come this long after the start: a later one of its instant must not
     # find a middle that holds it already.
-    if event.at_ms - session.middle_ms >= LATE_MS_MAX:
+    if at_ms - session.middle_ms >= LATE_MS_MAX:
         session.base, session.base_ms = session.middle, session.middle_ms
-        session.middle, session.middle_ms = _encoder.encode(session.state), event.at_ms
+        session.middle, session.middle_ms = _encoder.encode(session.state), at_ms
         session.tail = [known for known in session.tail if known.at_ms >= session.base_ms]
-    session.tail.append(event)
 
 
 def revive(program: Program, session: Session) -> None:
@@ -95,7 +111,7 @@ def revive(program: Program, session: Session) -> None:
         for event in session.tail:
             if event.at_ms - session.middle_ms >= LATE_MS_MAX:
                 session.middle, session.middle_ms = _encoder.encode(session.state), event.at_ms
-            _fold_at(program, session.state, event)
+            apply_event(program, session.state, event)
 
 
 def restart_order(session: Session) -> None:
@@ -114,20 +130,9 @@ def _insert(program: Program, session: Session, event: Event) -> None:
     for known in tail:
         if middle is None and known.at_ms >= session.middle_ms:
             middle = _encoder.encode(state)
-        _fold_at(program, state, known)
+        apply_event(program, state, known)
     state.events = events
     session.state = state
     session.tail = tail
     if middle is not None and session.middle_ms > session.base_ms:
         session.middle = middle
-
-
-def _fold_at(program: Program, state: State, event: Event) -> int:
-    at_ms = max(state.clock_ms, event.at_ms)
-    if not program.has_held:
-        state.clock_ms = at_ms
-        return apply_event(program, state, event)
-    program.approach(state, at_ms)
-    rejected = apply_event(program, state, event)
-    program.observe(state, at_ms)
-    return rejected

@@ -14,7 +14,7 @@ from engine.conversations.lifecycle import close, leave_loads, look_at_conversat
 from engine.conversations.orders import Order
 from engine.decide import decide, next_wake_ms
 from engine.effect import Effect, Ground, Terms
-from engine.effects import EFFECTIVE_EVENTS, MESSAGE_EVENTS, admit, take_effect
+from engine.effects import EFFECTIVE_EVENTS, admit, take_effect
 from engine.events import Event, Scalar
 from engine.goals import note_goals
 from engine.late import take_event
@@ -28,6 +28,7 @@ from engine.offers import Offer, release_held, take_offer
 from engine.openings import ends_ms
 from engine.pages import fits_page
 from engine.profile import CONTACT_NAMES, Profile
+from engine.runs import OF_SENDER, may_expire, take_run
 from engine.sending import record_suppressed, send
 from engine.session import Session, State
 from engine.tabs import next_silence
@@ -88,7 +89,6 @@ SESSION_ONLY_ATTRIBUTES = frozenset({"visitor.id", "visitor.visits", "visitor.re
 USER_ID = "visitor.user_id"
 """The attribute that names the user; only a server of ours or of the site proves it, by an `identify`."""
 
-_OF_SENDER = frozenset({"consent", "identify"})
 _WITH_AGENTS = (Arrived, Ordered, Woke)
 _WITH_EVENTS = (Arrived, Ordered)
 _AFTER_ALL = 1 << 53
@@ -175,31 +175,44 @@ def _look(ground: Ground, now_ms: int) -> None:
 
 
 def _take_events(ground: Ground, events: tuple[Event, ...], now_ms: int) -> None:
-    session, has_goals = ground.session, bool(ground.program.checked.goals)
+    """Take events one after the other: in runs those that are only folded, by itself any other."""
+    program, session = ground.program, ground.session
     quiet_ms = _quiet_until(session.state)
-    for event in events:
-        if event.at_ms >= quiet_ms:
-            _hide_silent_tabs(ground, event.at_ms)
-            quiet_ms = _quiet_until(session.state)
+    place = 0
+    while place < len(events):
         # What a tab tells now can let it fall silent so much later at the earliest.
-        quiet_ms = min(quiet_ms, event.at_ms + TAB_SILENCE_MS)
-        if session.messages:
-            _expire(ground, event.at_ms - 1)
-        admitted = admit(session, event) if event.name in MESSAGE_EVENTS else event
-        if admitted is None:
-            ground.effect.dropped += 1
-            continue
-        take_event(ground.program, session, admitted, now_ms)
-        if admitted.name in EFFECTIVE_EVENTS:
-            take_effect(ground, admitted)
-        if has_goals and admitted.origin != "engine":
-            note_goals(ground, admitted)
-        if admitted.at_ms > session.active_ms and admitted.from_browser:
-            session.active_ms = admitted.at_ms
-        if admitted.origin == "engine" or admitted.attributes or admitted.name in _OF_SENDER:
-            _note_sender(ground, admitted)
+        quiet_ms = min(quiet_ms, events[place].at_ms + TAB_SILENCE_MS)
+        place = take_run(program, session, events, place, now_ms=now_ms, until_ms=quiet_ms)
+        if place < len(events):
+            event = events[place]
+            if event.at_ms >= quiet_ms:
+                _hide_silent_tabs(ground, event.at_ms)
+                quiet_ms = _quiet_until(session.state)
+            quiet_ms = min(quiet_ms, event.at_ms + TAB_SILENCE_MS)
+            _take_by_itself(ground, event, now_ms)
+            place += 1
     if session.closed and events:
         leave_loads(ground, now_ms)
+
+
+def _take_by_itself(ground: Ground, event: Event, now_ms: int) -> None:
+    """Take an event that may do more than the fold."""
+    session = ground.session
+    if session.messages:
+        _expire(ground, event.at_ms - 1)
+    admitted = admit(session, event)
+    if admitted is None:
+        ground.effect.dropped += 1
+        return
+    take_event(ground.program, session, admitted, now_ms)
+    if admitted.name in EFFECTIVE_EVENTS:
+        take_effect(ground, admitted)
+    if ground.program.goal_events and admitted.origin != "engine":
+        note_goals(ground, admitted)
+    if admitted.at_ms > session.active_ms and admitted.from_browser:
+        session.active_ms = admitted.at_ms
+    if admitted.attributes or admitted.origin == "engine" or admitted.name in OF_SENDER:
+        _note_sender(ground, admitted)
 
 
 def _note_sender(ground: Ground, event: Event) -> None:
@@ -311,7 +324,7 @@ def _decide(ground: Ground, now_ms: int, end_ms: int) -> None:
 def _expire(ground: Ground, now_ms: int) -> None:
     """Withdraw each undisplayed message whose time ran out by now, or whose rule is gone."""
     for message in ground.session.messages:
-        if message.outcome is not None or message.displayed_ms >= 0 or message.kind != "proactive":
+        if not may_expire(message):
             continue
         if 0 <= message.expires_ms <= now_ms:
             withdraw(ground, message, "expired", now_ms)

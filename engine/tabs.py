@@ -8,6 +8,7 @@ last one that was (LANGUAGE.md 5.1).
 from engine.limits import TAB_SILENCE_MS, TABS_MAX, TITLE_CHARS_MAX, URL_CHARS_MAX
 from engine.session import NO_TIME_MS, State, Tab
 from rules.addresses import address
+from rules.checked import Value
 from rules.compiler.program import Program
 
 UTM_NAMES = ("source", "medium", "campaign", "term", "content")
@@ -20,19 +21,23 @@ def enter_tab(program: Program, state: State, tab: str, at_ms: int) -> Tab:
     was never seen is visible from here on.
     """
     entry = state.tabs.get(tab)
-    changed = entry is None or entry.silent or tab != state.tab
     if entry is None:
         entry = _open_tab(state, tab)
     elif entry.silent:
         entry.silent = False
         entry.visible = True
+    elif tab == state.tab:
+        # By far the usual case: the tab that is current already goes on.
+        entry.event_ms = at_ms
+        if entry.closes_ms != NO_TIME_MS:
+            entry.closes_ms = NO_TIME_MS
+        return entry
     entry.event_ms = at_ms
     entry.closes_ms = NO_TIME_MS
     if tab != state.tab and (entry.visible or not _any_visible(state)):
         _leave_current(program, state, at_ms)
         _take_up(program, state, tab)
-    if changed:
-        _run_clocks(state, at_ms)
+    _run_clocks(state, at_ms)
     return entry
 
 
@@ -75,7 +80,7 @@ def start_page(
     Without an address the page is unknown: no `on page` holds.
     """
     entry = state.tabs[state.tab]
-    shown = (url or "")[:URL_CHARS_MAX]
+    shown = url[:URL_CHARS_MAX] if url else ""
     if not state.tab:
         # A sender that names no tabs loads a new page by a view: it is visible again after its `hide`.
         entry.visible = True
@@ -86,9 +91,11 @@ def start_page(
     state.scroll = 0.0
     for number in program.page_registers:
         state.regs[number] = 0
-    _write_page_attributes(program, state, shown, (title or "")[:TITLE_CHARS_MAX])
-    _write_campaign(state, shown)
-    _run_clocks(state, at_ms)
+    _write_page_attributes(program, state, shown, title[:TITLE_CHARS_MAX] if title else "")
+    if "utm_" in shown:
+        _write_campaign(state, shown)
+    if not entry.visible or state.site_since_ms < 0:
+        _run_clocks(state, at_ms)
 
 
 def correct_dwell(state: State, dwell_ms: int, at_ms: int) -> None:
@@ -181,8 +188,7 @@ def _run_clocks(state: State, at_ms: int) -> None:
 
 def _write_page_attributes(program: Program, state: State, url: str, title: str) -> None:
     attrs = state.attrs
-    for name in [name for name in attrs if name.startswith("page.")]:
-        del attrs[name]
+    _drop_page_attributes(attrs)
     if title:
         attrs["page.title"] = title
     if not url:
@@ -197,10 +203,23 @@ def _write_page_attributes(program: Program, state: State, url: str, title: str)
         )
 
 
+def _drop_page_attributes(attrs: dict[str, Value]) -> None:
+    """Drop all `page.*`: most pages have no others than these three, so a second look finds nothing."""
+    attrs.pop("page.title", None)
+    attrs.pop("page.url", None)
+    attrs.pop("page.path", None)
+    for name in attrs:
+        # Texts that begin with "page.", told apart without cutting each of them.
+        if "page." <= name < "page/":
+            break
+    else:
+        return
+    for name in [name for name in attrs if name.startswith("page.")]:
+        del attrs[name]
+
+
 def _write_campaign(state: State, url: str) -> None:
     """Replace all five `utm.*` when the address has any of them."""
-    if "utm_" not in url:
-        return
     query = address(url).query
     if not any("utm_" + name in query for name in UTM_NAMES):
         return

@@ -44,6 +44,12 @@ class Program:
         self.attribute_names: frozenset[str] = attribute_names(checked, layout)
         self.query_names: frozenset[str] = query_names(self.attribute_names)
         self.field_plans: dict[str, tuple[FieldPlan, ...]] = field_plans(checked, layout)
+        self.activities: frozenset[str] = frozenset(
+            name for name, event in checked.events.items() if event.is_activity
+        )
+        self.goal_events: frozenset[str] = frozenset(
+            pattern.event for goal in checked.goals for pattern in goal.patterns
+        )
         never_on = checked.policy.never_on
         self.never_on_bit: int = 0 if never_on is None else layout.bit(never_on)
         self.has_held: bool = any(cell.kind == "held" for cell in layout.registers)
@@ -91,6 +97,24 @@ class Program:
         for function in functions:
             function(state.regs, fields, is_activity, t_ms)
 
+    def hear(
+        self,
+        state: State,
+        name: str,
+        fields: Mapping[str, Value],
+        is_activity: bool,  # noqa: FBT001  # a truth about the event, not a switch
+        t_ms: int,
+    ) -> None:
+        """Let the registers see an event, then look at the held conditions: `fold` and `observe` in one."""
+        page = self._pages[state.page_key]
+        functions = page.folds.get(name)
+        if functions is None:
+            functions = self._listeners.on_page(page, name)
+        for function in functions:
+            function(state.regs, fields, is_activity, t_ms)
+        for observe in self._observe:
+            observe(state, state.clock_ms, page.bits)
+
     def fold_late(
         self,
         state: State,
@@ -111,7 +135,7 @@ class Program:
         For an event at that very instant: a change that would come by itself then loses to the event,
         so call `observe` after the fold, before anything is asked.
         """
-        if self._next_held:
+        if self._next_held and state.clock_ms < at_ms - 1:
             self._pass_changes(state, at_ms - 1)
         state.clock_ms = max(state.clock_ms, at_ms)
 
@@ -144,7 +168,9 @@ class Program:
         while clock_ms < end_ms:
             due_ms = NEVER_MS
             for function in self._next_held:
-                due_ms = min(due_ms, function(state, clock_ms, bits))
+                change_ms = function(state, clock_ms, bits)
+                if change_ms < due_ms:  # noqa: PLR1730  # asked at every event: faster than a call of min
+                    due_ms = change_ms
             # INVARIANT: a bound lies ahead, or this would never end.
             assert due_ms > clock_ms
             if due_ms > end_ms:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.cart import NO_CART, in_units, is_of_cart, total_after
+from engine.cart import NO_CART, exact_line, in_units, is_of_cart, line_of, total_after
 from engine.events import FOREIGN_ORIGINS, Event
 from engine.migrate import move_session
 from engine.rehearsal import Rehearsal
@@ -128,6 +128,25 @@ def test_the_total_is_the_exact_sum(lines: list[tuple[Decimal, int, bool]]) -> N
         total = total_after(total, event("add_to_cart", price=sent, quantity=quantity))
         exact += price * quantity
     assert Decimal(total) / 100 == exact
+
+
+AMOUNTS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-5, 10**18),
+    st.floats(),
+    st.decimals("0", "99999999999999", places=2).map(float),
+    st.decimals("0", "1000", places=4).map(float),
+    st.decimals("0", "1000", places=3).map(str),
+    st.sampled_from([0.0, -0.0, 0.005, 0.015, 1.005, 2.675, 10.0**13, 9_999_999_999_999.99, "x"]),
+)
+
+
+@given(AMOUNTS, AMOUNTS)
+def test_a_line_costs_what_its_numbers_say_as_they_were_written(
+    price: object, quantity: object
+) -> None:
+    assert line_of(price, quantity) == exact_line(price, quantity)
 
 
 def test_a_total_is_written_in_the_units_of_the_declared_type() -> None:

@@ -1,6 +1,7 @@
 """Values: how they are compared, converted on arrival, and printed."""
 
 from datetime import date
+from decimal import ROUND_HALF_EVEN, Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -39,6 +40,22 @@ PLAN = ValueType("one_of", ("None", "Trial"))
 )
 def test_texts_are_equal_without_case_form_and_outer_spaces(left: str, right: str) -> None:
     assert fold(left) == fold(right)
+
+
+@given(
+    st.one_of(
+        st.integers(-(10**19), 10**19),
+        st.floats(allow_nan=False, allow_infinity=False),
+        st.decimals("-999", "99999999999999", places=2).map(float),
+        st.decimals("-9", "999", places=4).map(float),
+        st.sampled_from([0.0, -0.0, 0.005, 0.015, 1.005, 2.675, 10.0**13, 9_999_999_999_999.99]),
+    )
+)
+def test_money_arrives_as_the_hundredths_of_the_number_that_was_written(wire: float) -> None:
+    exact = Decimal(repr(wire)) * 100
+    fits = abs(wire) <= NUMBER_MAX and abs(exact) <= NUMBER_MAX
+    hundredths = int(exact.to_integral_value(ROUND_HALF_EVEN)) if fits else None
+    assert convert(MONEY, wire) == hundredths
 
 
 @settings(max_examples=100)
