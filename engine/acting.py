@@ -202,7 +202,7 @@ class Acting:
 
     def forget(self, ref: SessionRef) -> None:
         """Let nothing of an erased session stay in memory; its sockets are told to go."""
-        self._stepper.drop(ref)
+        self._stepper.forget(ref)
         self._finder.forget(ref.workspace, ref.visitor)
         if self._resending is not None:
             self._resending.forget(ref.workspace, ref.visitor)

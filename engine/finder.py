@@ -8,6 +8,7 @@ from engine.identity import carry_spend
 from engine.ids import Ids, derived_id
 from engine.limits import ALIASES_MAX
 from engine.openings import is_ended
+from engine.profile import Profile
 from engine.stepper import Stepper
 from engine.stores.base import SessionRef, Store
 from engine.stores.codec import decode_profile
@@ -74,23 +75,22 @@ class Finder:
 
     async def owner(self, workspace: str, visitor: str) -> str:
         """Return the visitor whose sessions a visitor's id makes: the known one that it turned out to be."""
-        record = await self._store.visitor(workspace, visitor)
-        if record is None:
-            return visitor
-        return decode_profile(record.profile).merged_into or visitor
+        profile = await self._profile(workspace, visitor)
+        return visitor if profile is None else profile.merged_into or visitor
 
     async def latest(self, workspace: str, visitor: str, source: str = "") -> SessionRef | None:
         """Return a visitor's newest session that has not ended, on one site when it is given.
 
         A merged visitor's are those of the known one, whose list has the merged ones' too.
         """
-        owner = await self.owner(workspace, visitor)
-        record = await self._store.visitor(workspace, owner)
-        if record is None:
+        profile = await self._profile(workspace, visitor)
+        if profile is not None and profile.merged_into:
+            visitor = profile.merged_into
+            profile = await self._profile(workspace, visitor)
+        if profile is None:
             return None
-        profile = decode_profile(record.profile)
         for session_id in reversed(profile.sessions):
-            ref = SessionRef(workspace, owner, session_id)
+            ref = SessionRef(workspace, visitor, session_id)
             if profile.identities:
                 # A session from before a merge is kept under the visitor's older id.
                 ref = await self._store.find(workspace, session_id) or ref
@@ -116,6 +116,10 @@ class Finder:
         ]
         for place in gone:
             del self._aliases[place]
+
+    async def _profile(self, workspace: str, visitor: str) -> Profile | None:
+        record = await self._store.visitor(workspace, visitor)
+        return None if record is None else decode_profile(record.profile)
 
     async def _visitor(self, place: tuple[str, str], visitor: str | None) -> str:
         # An id that is derived from a new alias belongs to nobody yet: there is nothing to ask for.

@@ -8,7 +8,11 @@ from types import TracebackType
 from engine.errors import StoreContended, StoreUnavailable
 from engine.profile import Profile
 from engine.session import Session
-from engine.stores.base import SessionRef
+from engine.stores.base import Loaded, SessionRef
+
+VACANCIES_MAX = 1_024
+"""Sessions that were looked for in vain and are remembered; for one that left, the store is asked again.
+test_the_session_looked_for_longest_ago_in_vain_is_looked_for_again"""
 
 
 @dataclass(slots=True)
@@ -63,6 +67,41 @@ class HotSessions:
     def drop(self, ref: SessionRef) -> None:
         """Forget a session whose commit failed: its value may hold what was never committed."""
         self._entries.pop(ref, None)
+
+
+class Vacancies:
+    """Sessions that were looked for and do not exist, with what the store has of their visitor.
+
+    Who opens one next need not ask for the same again. It may be out of date: the commit checks that, as it
+    does for a session in hand.
+    """
+
+    __slots__ = ("_found",)
+
+    def __init__(self) -> None:
+        """Know of none."""
+        self._found: dict[SessionRef, Loaded] = {}
+
+    def __contains__(self, ref: SessionRef) -> bool:
+        """Tell whether a session did not exist when it was looked for last."""
+        return ref in self._found
+
+    def note(self, ref: SessionRef, loaded: Loaded) -> None:
+        """Keep what the store said when it had no such session; the oldest of too many leaves."""
+        self._found.pop(ref, None)
+        self._found[ref] = loaded
+        if len(self._found) > VACANCIES_MAX:
+            del self._found[next(iter(self._found))]
+
+    def take(self, ref: SessionRef) -> Loaded | None:
+        """Return what is known of a session's visitor, to begin the session; the next one asks anew."""
+        return self._found.pop(ref, None)
+
+    def forget(self, workspace: str, visitor: str) -> None:
+        """Keep nothing that the store said of a visitor."""
+        gone = [ref for ref in self._found if (ref.workspace, ref.visitor) == (workspace, visitor)]
+        for ref in gone:
+            del self._found[ref]
 
 
 Waiting = dict[SessionRef, deque[asyncio.Future[None]] | None]

@@ -14,7 +14,7 @@ from engine.commits import Prepared, Taken, commit_of
 from engine.effect import Effect
 from engine.errors import StoreContended, StoreUnavailable
 from engine.events import Event
-from engine.hot import HotSession, HotSessions, Turns
+from engine.hot import HotSession, HotSessions, Turns, Vacancies
 from engine.late import revive
 from engine.layouts import Layouts
 from engine.limits import (
@@ -120,6 +120,7 @@ class Stepper:
         self._secret = secret
         self._layouts = Layouts(store)
         self._hot = HotSessions(CACHE_SESSIONS_MAX)
+        self._vacancies = Vacancies()
         self._turns = Turns()
         self._jitter = random.Random(worker)  # noqa: S311  # spreads retries, guards nothing
         self._op_prefix = worker
@@ -156,7 +157,7 @@ class Stepper:
     async def peek(self, ref: SessionRef) -> Session | None:
         """Return a session as it was committed last, whatever rules it is under."""
         hot = None if self._is_shared else self._hot.get(ref)
-        if hot is None:
+        if hot is None and (self._is_shared or ref not in self._vacancies):
             async with self._turns.take(ref):
                 hot = None if self._is_shared else self._hot.get(ref)
                 hot = hot or await self._load(ref)
@@ -178,6 +179,12 @@ class Stepper:
     def drop(self, ref: SessionRef) -> None:
         """Read a session from the store when it is wanted next."""
         self._hot.drop(ref)
+        self._vacancies.take(ref)
+
+    def forget(self, ref: SessionRef) -> None:
+        """Keep nothing of a session that was erased, nor of its visitor."""
+        self._hot.drop(ref)
+        self._vacancies.forget(ref.workspace, ref.visitor)
 
     def note_place(self, ref: SessionRef, epoch: str, offset: int) -> None:
         """Learn how far a session's messages reach; one in memory that has fewer is read anew."""
@@ -209,12 +216,14 @@ class Stepper:
         for attempt in range(ATTEMPTS_MAX):
             if attempt > 1:
                 await sleep(self._jitter.uniform(*CONFLICT_PAUSE_MS) / 1_000)
-            hot = self._in_hand(ref) or await self._load(ref)
+            hot = self._in_hand(ref)
+            if hot is None and (opens is None or ref not in self._vacancies):
+                hot = await self._load(ref)
             created = hot is None
             if hot is None:
                 if opens is None:
                     return None
-                hot = await self._begin(ref, opens)
+                hot = self._begin(ref, opens)
             program = self._settled(ref, hot) or await self._current(ref, hot)
             now_ms = self._clock.now_ms()
             prepared = prepare(Moment(hot.session, program, now_ms, repeated, hot.profile.loads))
@@ -303,7 +312,9 @@ class Stepper:
         loaded = await self._store.load(ref)
         if loaded.version == 0 or loaded.state is None:
             self._hot.drop(ref)
+            self._vacancies.note(ref, loaded)
             return None
+        self._vacancies.take(ref)
         return await self._take_up(ref, loaded, before)
 
     async def _take_up(
@@ -334,8 +345,9 @@ class Stepper:
             if moved_to is self._workspaces.program(ref.workspace, source):
                 return hot
 
-    async def _begin(self, ref: SessionRef, opens: Opens) -> HotSession:
-        loaded = await self._store.load(ref)
+    def _begin(self, ref: SessionRef, opens: Opens) -> HotSession:
+        loaded = self._vacancies.take(ref)
+        assert loaded is not None, "a session begins where none was found"
         profile = Profile(ref.visitor) if loaded.profile is None else decode_profile(loaded.profile)
         program = self._workspaces.program(ref.workspace, opens.source)
         session = begin_session(program, ref, opens.source, profile, opens.start_ms)

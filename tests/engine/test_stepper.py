@@ -4,10 +4,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from engine import stepper
+from engine import hot, stepper
 from engine.errors import StoreUnavailable
+from engine.profile import Profile
 from engine.runtime_types import ClientContext, Draft, Offered, Opening, Refused
 from engine.stores.base import Commit, CommitAnswer, Committed, Conflict, Loaded, SessionRef
+from engine.stores.codec import decode_profile, encode_profile
 from engine.stores.memory.store import MemoryStore
 from tests.engine.world import HELP, START_MS, World, world
 
@@ -300,3 +302,84 @@ class Rival(MemoryStore):
             loaded, self.loaded = self.loaded, None
             return Conflict(loaded)
         return Committed(commit.expect + 1, 0, 0, 0)
+
+
+# ---- a session that does not exist yet
+
+
+class Asked(MemoryStore):
+    """A store that counts what is read of sessions."""
+
+    loads = 0
+
+    async def load(self, ref: SessionRef) -> Loaded:
+        self.loads += 1
+        return await super().load(ref)
+
+
+def asked(shop: World) -> Asked:
+    store = Asked(shop.clock.now_ms)
+    shop.runtime._stepper._store = store
+    return store
+
+
+async def test_the_store_is_asked_once_for_a_session_that_is_about_to_begin(shop: World) -> None:
+    store = asked(shop)
+    ref = SessionRef("w", "vis_1", "chat_1")
+    assert await shop.runtime.read(ref) is None
+    await shop.view(ref, "/a")
+    await shop.view(ref, "/b")
+    assert store.loads == 1
+    assert (await store.load(ref)).version == 2
+
+
+async def test_a_session_that_begins_on_an_outdated_profile_begins_anew(shop: World) -> None:
+    store = asked(shop)
+    ref = SessionRef("w", "vis_1", "chat_1")
+    assert await shop.runtime.read(ref) is None
+    written = Profile("vis_1", attrs={"visitor.plan": "pro"})
+    assert await store.put_profile("w", "vis_1", encode_profile(written), 0) == 1
+    await shop.view(ref, "/a")
+    loaded = await store.load(ref)
+    assert loaded.profile is not None
+    profile = decode_profile(loaded.profile)
+    assert (profile.attrs, profile.sessions) == ({"visitor.plan": "pro"}, ["chat_1"])
+    assert (loaded.version, loaded.profile_version) == (1, 2)
+
+
+async def test_a_session_that_another_has_begun_meanwhile_goes_on(shop: World) -> None:
+    store = asked(shop)
+    ref = SessionRef("w", "vis_1", "chat_1")
+    assert await shop.runtime.read(ref) is None
+    async with world(HELP) as elsewhere:
+        elsewhere.runtime._stepper._store = store
+        await elsewhere.view(ref, "/a")
+        await shop.track(ref, "view", url="https://shop.test/b", id="another-1")
+    assert (await store.load(ref)).version == 2
+
+
+async def test_the_session_looked_for_longest_ago_in_vain_is_looked_for_again(
+    shop: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hot, "VACANCIES_MAX", 2)
+    store = asked(shop)
+    refs = [SessionRef("w", "vis_1", f"chat_{number}") for number in range(3)]
+    for ref in refs:
+        assert await shop.runtime.read(ref) is None
+    store.loads = 0
+    for ref in reversed(refs):
+        assert await shop.runtime._stepper.peek(ref) is None
+    assert store.loads == 1
+
+
+async def test_what_the_store_said_of_an_erased_visitor_is_forgotten(shop: World) -> None:
+    store = asked(shop)
+    erased_ref, other = SessionRef("w", "vis_1", "chat_1"), SessionRef("w", "vis_2", "chat_2")
+    for ref in (erased_ref, other):
+        assert await shop.runtime.read(ref) is None
+    shop.runtime.forget(SessionRef("w", "vis_1", "chat_0"))
+    store.loads = 0
+    await shop.runtime._stepper.peek(other)
+    assert store.loads == 0
+    await shop.runtime._stepper.peek(erased_ref)
+    assert store.loads == 1
