@@ -5,11 +5,13 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.errors import StoreRefused, StoreUnavailable
 from engine.limits import STORE_QUEUE_LEN_MAX, TIP_AGE_MS_MAX
@@ -17,6 +19,8 @@ from engine.stores.base import Committed, Duplicate, Retention, SessionRef
 from engine.stores.open import open_store
 from engine.stores.sqlite import calls as sqlite_calls
 from engine.stores.sqlite import checkpoint as sqlite_checkpoint
+from engine.stores.sqlite import schema
+from engine.stores.sqlite.rows import Rows
 from engine.stores.sqlite.store import SqliteStore
 from engine.stores.sqlite.writer import Writer
 from tests.stores.steps import OTHER, REF, START_MS, SteppedClock, commit_all, message, step
@@ -305,6 +309,72 @@ async def test_old_entries_and_their_sessions_leave_but_never_a_live_state(
     assert isinstance(await sqlite.commit(step(4, OTHER)), Committed)
 
 
+async def test_a_read_does_not_wait_for_the_writes_that_come_with_it(sqlite: SqliteStore) -> None:
+    held, ended = threading.Event(), list[str]()
+
+    async def note(name: str, work: Awaitable[object]) -> None:
+        await work
+        ended.append(name)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(note("held", sqlite._read(lambda _: held.wait(10))))
+        await asyncio.sleep(0.05)
+        group.create_task(note("commit", sqlite.commit(step(0))))
+        group.create_task(note("read", sqlite.load(OTHER)))
+        await asyncio.sleep(0)
+        held.set()
+    assert ended == ["held", "read", "commit"]
+
+
+async def test_a_session_that_was_looked_for_in_vain_is_found_once_it_is_made(
+    sqlite: SqliteStore,
+) -> None:
+    assert (await sqlite.load(REF)).version == 0
+    (pages,) = await _ask(sqlite, "PRAGMA page_count")
+    await _ask(sqlite, f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(StoreUnavailable):
+        await sqlite.commit(step(0, state=bytes(16_000)))
+    assert (await sqlite.load(REF)).version == 0
+    await _ask(sqlite, "PRAGMA max_page_count = 1000000")
+    await commit_all(sqlite, 2)
+    assert (await sqlite.load(REF)).version == 2
+    await sqlite.erase(REF.workspace, REF.visitor)
+    assert (await sqlite.load(REF)).version == 0
+
+
+async def test_of_two_who_asked_for_an_id_in_vain_one_makes_its_session(
+    sqlite: SqliteStore,
+) -> None:
+    for _ in range(2):
+        assert await sqlite.find_alias(REF.workspace, "a") is None
+    other = SessionRef(REF.workspace, REF.visitor, "chat_9")
+    found = await asyncio.gather(sqlite.resolve("a", REF), sqlite.resolve("a", other))
+    assert found[0] == found[1] == await sqlite.resolve("a", other)
+    moved = await sqlite.resolve("a", other, ended=found[0].session)
+    assert moved == await sqlite.find_alias(REF.workspace, "a") == other
+
+
+@given(st.integers(0, 200), st.integers(1, 200))
+def test_rows_written_together_stand_as_if_written_one_by_one(count: int, profiles: int) -> None:
+    together, apart = _empty_tables(), _empty_tables()
+    for number in range(count):
+        one = Rows()
+        one.refs.append(("w", f"name {number % 7}", number))
+        one.profiles.append(("w", f"visitor {number % profiles}", number, b"%d" % number, number))
+        one.messages.append((1, number, f"m{number}", b"body"))
+        one.write_others(apart)
+    rows = Rows()
+    rows.refs += [("w", f"name {n % 7}", n) for n in range(count)]
+    rows.profiles += [("w", f"visitor {n % profiles}", n, b"%d" % n, n) for n in range(count)]
+    rows.messages += [(1, n, f"m{n}", b"body") for n in range(count)]
+    rows.write_others(together)
+    for table in ("ref", "profile", "message"):
+        sql = f"SELECT * FROM {table} ORDER BY 1, 2"
+        assert together.execute(sql).fetchall() == apart.execute(sql).fetchall()
+    together.close()
+    apart.close()
+
+
 async def test_a_cancelled_caller_does_not_disturb_the_others(sqlite: SqliteStore) -> None:
     given_up = asyncio.ensure_future(sqlite.commit(step(0)))
     await asyncio.sleep(0)
@@ -355,6 +425,12 @@ class _BrokenConnection:
         error = sqlite3.OperationalError("disk I/O error")
         error.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
         raise error
+
+
+def _empty_tables() -> sqlite3.Connection:
+    db = sqlite3.connect(":memory:", isolation_level=None)
+    db.executescript(schema._TABLES)
+    return db
 
 
 def _break_connection(writer: Writer) -> None:

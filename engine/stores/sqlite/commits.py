@@ -29,6 +29,7 @@ from engine.stores.sqlite.rows import Rows
 from engine.stores.sqlite.seen_ids import SeenIds, packed
 
 _PROFILES_CACHED = 50_000
+_ABSENT_KEPT = 50_000
 # What a small row and its index cost in the write-ahead log, on pages that neighbours share.
 _ROW_BYTES = 1_024
 
@@ -46,6 +47,8 @@ class Commits:
         self.next_row = next_row
         self.next_num = next_num
         self._profile_versions: dict[tuple[str, str], int] = {}
+        # Sessions of which the file has no row: only a commit makes one, and it is of this thread.
+        self._absent: set[tuple[str, str]] = set()
         self._bytes_written = 0
         self.seen = SeenIds(db)
         # Digests of erased visitors, and until when nothing is kept of them.
@@ -101,6 +104,7 @@ class Commits:
             (ref.workspace, ref.visitor),
         ).fetchone()
         version, body = (0, None) if profile is None else profile
+        self._note_profile(ref.workspace, ref.visitor, version)
         if slot is None:
             return loaded(NO_HEAD, None, version, body)
         row = self.heads.rows[slot]
@@ -119,15 +123,26 @@ class Commits:
         slot = self.heads.slot(workspace, session)
         if slot is not None:
             return slot
-        found = self.db.execute(
-            "SELECT num, tip, swept FROM session WHERE ws = ? AND id = ?", (workspace, session)
-        ).fetchone()
+        found = self._row(workspace, session)
         if found is None or found[2]:
             return None
         num, tip, _ = found
         slot = self.heads.add(workspace, session, num)
         self.warm(slot, tip)
         return slot
+
+    def _row(self, workspace: str, session: str) -> tuple[int, int, int] | None:
+        """Read a session's number, tip and whether it was swept."""
+        if (workspace, session) in self._absent:
+            return None
+        found: tuple[int, int, int] | None = self.db.execute(
+            "SELECT num, tip, swept FROM session WHERE ws = ? AND id = ?", (workspace, session)
+        ).fetchone()
+        if found is None:
+            if len(self._absent) >= _ABSENT_KEPT:
+                self._absent.clear()
+            self._absent.add((workspace, session))
+        return found
 
     def warm(self, slot: int, tip: int) -> Head:
         """Read a session's head from its newest journal row into a slot, and set its wake-up."""
@@ -159,10 +174,13 @@ class Commits:
                 "SELECT version FROM profile WHERE ws = ? AND visitor = ?", (workspace, visitor)
             ).fetchone()
             version = 0 if found is None else int(found[0])
-            if len(self._profile_versions) >= _PROFILES_CACHED:
-                self._profile_versions.clear()
-            self._profile_versions[workspace, visitor] = version
+            self._note_profile(workspace, visitor, version)
         return version
+
+    def _note_profile(self, workspace: str, visitor: str, version: int) -> None:
+        if len(self._profile_versions) >= _PROFILES_CACHED:
+            self._profile_versions.clear()
+        self._profile_versions[workspace, visitor] = version
 
     def is_erased(self, workspace: str, visitor: str, now_ms: int) -> bool:
         """See `Ledger.is_erased`."""
@@ -264,9 +282,9 @@ class Commits:
         self._ops[slot] = commit.op
         num = heads.nums[slot]
         rows = self._rows
-        rows.journal += (
-            row, num, previous, now_ms, commit.op, encoded, commit.entry, commit.state,
-        )  # fmt: skip
+        rows.journal.append(
+            (row, num, previous, now_ms, commit.op, encoded, commit.entry, commit.state)
+        )
         if is_new:
             rows.sessions[-1] = (*rows.sessions[-1][:4], row, commit.wake_ms, _ended(after))
         if commit.profile is not None:
@@ -289,14 +307,13 @@ class Commits:
     def _begin_session(self, commit: Commit, now_ms: int) -> int:
         """Give a session a row and a slot; a swept one goes on where its journal ended."""
         ref = commit.ref
-        found = self.db.execute(
-            "SELECT num, tip FROM session WHERE ws = ? AND id = ?", (ref.workspace, ref.session)
-        ).fetchone()
+        found = self._row(ref.workspace, ref.session)
+        self._absent.discard((ref.workspace, ref.session))
         if found is None:
             num, previous = self.next_num, 0
             self.next_num += 1
         else:
-            num, previous = found
+            num, previous, _ = found
         self.heads.add(ref.workspace, ref.session, num)
         self._rows.sessions.append((num, ref.workspace, ref.session, ref.visitor, 0, None, None))
         self._rows.is_append_only = False
@@ -352,6 +369,8 @@ class Commits:
                 self.heads.set(slot, head, row)
         for workspace, visitor, *_ in self._rows.profiles:
             self.forget_profile(workspace, visitor)
+        # What was found gone within the batch may be there again.
+        self._absent.clear()
 
 
 def _ended(head: Head) -> int | None:

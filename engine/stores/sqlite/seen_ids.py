@@ -2,7 +2,7 @@
 
 import struct
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from engine.stores.sqlite.db import Db
 
@@ -25,7 +25,7 @@ class SeenIds:
         self._db = db
         self._at_hand: OrderedDict[Key, set[int]] = OrderedDict()
         self._count = 0
-        self._fresh: dict[Key, set[int]] = {}
+        self._fresh: dict[Key, list[Sequence[int]]] = {}
 
     def begin(self) -> None:
         """Begin a batch; what a batch added that failed was never seen."""
@@ -33,20 +33,23 @@ class SeenIds:
 
     def known(self, key: Key, ids: Sequence[int]) -> tuple[int, ...]:
         """Return those of a visitor's ids that were seen before."""
-        kept, fresh = self._kept(key), self._fresh.get(key, _NONE)
-        return tuple(event for event in ids if event in kept or event in fresh)
+        before = self._kept(key)
+        if key in self._fresh:
+            before = before.union(*self._fresh[key])
+        # Mostly none was: that is found out without a look at each.
+        return () if before.isdisjoint(ids) else tuple(event for event in ids if event in before)
 
-    def add(self, key: Key, ids: Iterable[int]) -> None:
+    def add(self, key: Key, ids: Sequence[int]) -> None:
         """Note what the open batch adds."""
-        self._fresh.setdefault(key, set()).update(ids)
+        self._fresh.setdefault(key, []).append(ids)
 
     def settle(self) -> None:
         """Keep what the batch added, now that it is durable, of those visitors who are at hand."""
-        for key, ids in self._fresh.items():
+        for key, runs in self._fresh.items():
             kept = self._at_hand.get(key)
             if kept is not None:
                 self._count -= len(kept)
-                kept |= ids
+                kept.update(*runs)
                 self._count += len(kept)
         self._fresh = {}
         self._trim()

@@ -35,6 +35,8 @@ from engine.stores.sqlite.sweep import clear_files, sweep
 from engine.stores.sqlite.workspace import SqliteWorkspace
 from engine.stores.sqlite.writer import Operation
 
+_MISSED_KEPT = 4_096
+
 
 class SqliteStore(SqliteWorkspace):
     """The contract of `Store` over one SQLite file; D2 syncs the disk at every batch, D1 does not."""
@@ -50,6 +52,7 @@ class SqliteStore(SqliteWorkspace):
         """Open the file; use `SqliteStore.open`."""
         super().__init__(path, durability, clock, heads_len_max)
         self._retention = retention
+        self._missed: set[tuple[str, str]] = set()
 
     @classmethod
     async def open(
@@ -124,14 +127,22 @@ class SqliteStore(SqliteWorkspace):
         self, alias: str, fresh: SessionRef, *, ended: str | None = None
     ) -> SessionRef:
         """See `Store.resolve`."""
-        found = await self.find_alias(fresh.workspace, alias)
-        if found is not None and found.session != ended:
-            return found
+        # Who asked for it in vain just now writes at once: the write looks again.
+        if (fresh.workspace, alias) not in self._missed:
+            found = await self.find_alias(fresh.workspace, alias)
+            if found is not None and found.session != ended:
+                return found
+        self._missed.discard((fresh.workspace, alias))
         return await self._write(lambda writer: tables.resolve(writer, alias, fresh, ended))
 
     async def find_alias(self, workspace: str, alias: str) -> SessionRef | None:
         """See `Store.find_alias`."""
-        return await self._read(lambda writer: reads.find_alias(writer.db, workspace, alias))
+        found = await self._read(lambda writer: reads.find_alias(writer.db, workspace, alias))
+        if found is None:
+            if len(self._missed) >= _MISSED_KEPT:
+                self._missed.clear()
+            self._missed.add((workspace, alias))
+        return found
 
     async def find(self, workspace: str, name: str) -> SessionRef | None:
         """See `Store.find`."""

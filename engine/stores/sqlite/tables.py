@@ -24,6 +24,7 @@ from engine.stores.sqlite.writer import Writer
 
 # No text goes on with this last of all characters.
 _LAST = "\U0010ffff"
+_NEW_ALIAS = "INSERT INTO alias VALUES(?,?,?,?,?) ON CONFLICT DO NOTHING"
 
 
 def visitor(db: Db, workspace: str, name: str) -> VisitorRecord | None:
@@ -54,15 +55,16 @@ def put_profile(
 
 def resolve(writer: Writer, alias: str, fresh: SessionRef, ended: str | None) -> SessionRef:
     """See `Store.resolve`."""
+    now_ms = writer.tick()
+    is_erased = writer.commits.is_erased(fresh.workspace, fresh.visitor, now_ms)
+    row = (fresh.workspace, alias, fresh.visitor, fresh.session, now_ms)
+    if not is_erased and writer.db.execute(_NEW_ALIAS, row).rowcount:
+        return fresh
     found = find_alias(writer.db, fresh.workspace, alias)
     if found is not None and found.session != ended:
         return found
-    if writer.commits.is_erased(fresh.workspace, fresh.visitor, writer.tick()):
-        return fresh
-    writer.db.execute(
-        "INSERT OR REPLACE INTO alias VALUES(?,?,?,?,?)",
-        (fresh.workspace, alias, fresh.visitor, fresh.session, writer.tick()),
-    )
+    if not is_erased:
+        writer.db.execute("INSERT OR REPLACE INTO alias VALUES(?,?,?,?,?)", row)
     return fresh
 
 

@@ -111,12 +111,12 @@ class Writer:
         while True:
             batch = self._take()
             if batch and batch[-1].kind == "close":
-                self._tell(self._run(batch[:-1]))
+                self._run(batch[:-1])
                 self._close()
                 self._tell([(batch[-1], None)])
                 return
             if batch:
-                self._tell(self._run(batch))
+                self._run(batch)
             self._keep_up()
 
     def _take(self) -> list[Operation]:
@@ -132,22 +132,19 @@ class Writer:
             waiting -= 1
         return batch
 
-    def _run(self, batch: list[Operation]) -> list[tuple[Operation, object]]:
+    def _run(self, batch: list[Operation]) -> None:
+        """Answer a batch: the reads first, whose callers need not wait until the disk has the writes."""
         if self.down is not None:
             self._reopen()
-        if self.down is not None:
-            refusal = StoreUnavailable("none", 1_000, self.down)
-            return [(operation, refusal) for operation in batch]
-        writes = [operation for operation in batch if operation.kind in ("commit", "write")]
-        results = self._write(writes) if writes else []
-        for operation in batch:
-            if operation.kind == "read":
-                results.append((operation, self._call(operation)))
-        return results
+        found = [(op, self._call(op)) for op in batch if op.kind == "read"]
+        self._tell(found)
+        writes = [op for op in batch if op.kind != "read"]
+        if writes:
+            self._tell(self._write(writes))
 
     def _write(self, writes: list[Operation]) -> list[tuple[Operation, object]]:
-        if not self.has_room:
-            refusal = StoreUnavailable("none", 5_000, "the disk is nearly full")
+        if self.down is not None or not self.has_room:
+            refusal = self._refusal()
             return [(operation, refusal) for operation in writes]
         commits = [op for op in writes if op.kind == "commit"]
         others = [op for op in writes if op.kind == "write"]
@@ -163,9 +160,8 @@ class Writer:
                 also if others else None,
             )
         except sqlite3.Error as error:
-            if self.down is None and _is_lost(error):
+            if _is_lost(error):
                 self._lose(error)
-            if self.down is not None:
                 unknown = StoreUnavailable("unknown", 1_000, str(error))
                 return [(operation, unknown) for operation in writes]
             failure: Exception = StoreUnavailable("none", 1_000, f"SQLite refused: {error}")
@@ -175,15 +171,18 @@ class Writer:
             return [*zip(commits, done, strict=True), *zip(others, answers, strict=True)]
         if len(writes) == 1:
             return [(writes[0], failure)]
-        return [pair for operation in writes for pair in self._write_one(operation)]
+        return [pair for operation in writes for pair in self._write([operation])]
 
-    def _write_one(self, operation: Operation) -> list[tuple[Operation, object]]:
+    def _refusal(self) -> StoreUnavailable:
+        """Say why nothing can be written, or read."""
         if self.down is not None:
-            return [(operation, StoreUnavailable("none", 1_000, self.down))]
-        return self._write([operation])
+            return StoreUnavailable("none", 1_000, self.down)
+        return StoreUnavailable("none", 5_000, "the disk is nearly full")
 
     def _call(self, operation: Operation) -> object:
         assert operation.call is not None
+        if self.down is not None:
+            return self._refusal()
         try:
             return operation.call(self)
         except sqlite3.Error as error:
