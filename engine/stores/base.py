@@ -246,9 +246,9 @@ class Store(Protocol):
     ) -> SessionRef:
         """Find the session a client's own session id stands for; make it stand for `fresh` if none.
 
-        When it stands for the session `ended`, it is moved to `fresh`. Durable before it answers; of
-        two racing calls one wins and both get its answer. For a visitor who was erased less than 24 h
-        ago it answers `fresh` and keeps nothing.
+        When it stands for the session `ended`, it is moved to `fresh`. Durable before anything is that is
+        committed after the answer; of two racing calls one wins and both get its answer. For a visitor
+        who was erased less than 24 h ago it answers `fresh` and keeps nothing.
         """
         ...
 

@@ -354,6 +354,27 @@ async def test_of_two_who_asked_for_an_id_in_vain_one_makes_its_session(
     assert moved == await sqlite.find_alias(REF.workspace, "a") == other
 
 
+async def test_an_id_is_answered_at_once_and_is_on_the_disk_with_what_is_committed_next(
+    tmp_path: Path, clock: SteppedClock
+) -> None:
+    store = await SqliteStore.open(tmp_path / "b.db", "D2", clock)
+    assert await store.find_alias(REF.workspace, "a") is None
+    is_free = threading.Event()
+    stuck = asyncio.ensure_future(store._write(lambda _: is_free.wait()))
+    await asyncio.sleep(0)
+    assert await store.resolve("a", REF) == REF
+    assert await store.resolve("a", OTHER) == REF
+    assert not stuck.done()
+    looking = asyncio.ensure_future(store.find_alias(REF.workspace, "a"))
+    committing = asyncio.ensure_future(store.commit(step(0)))
+    await asyncio.sleep(0)
+    is_free.set()
+    assert isinstance(await committing, Committed)
+    assert await _ask(store, "SELECT count(*) FROM alias WHERE alias = 'a'") == (1,)
+    assert await looking == REF == await store.find_alias(REF.workspace, "a")
+    await store.close()
+
+
 @given(st.integers(0, 200), st.integers(1, 200))
 def test_rows_written_together_stand_as_if_written_one_by_one(count: int, profiles: int) -> None:
     together, apart = _empty_tables(), _empty_tables()

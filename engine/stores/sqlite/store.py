@@ -31,11 +31,10 @@ from engine.stores.base import (
 )
 from engine.stores.head import check_sizes
 from engine.stores.sqlite import custody, reads, tables, whole
+from engine.stores.sqlite.promises import Promises
 from engine.stores.sqlite.sweep import clear_files, sweep
 from engine.stores.sqlite.workspace import SqliteWorkspace
 from engine.stores.sqlite.writer import Operation
-
-_MISSED_KEPT = 4_096
 
 
 class SqliteStore(SqliteWorkspace):
@@ -52,7 +51,7 @@ class SqliteStore(SqliteWorkspace):
         """Open the file; use `SqliteStore.open`."""
         super().__init__(path, durability, clock, heads_len_max)
         self._retention = retention
-        self._missed: set[tuple[str, str]] = set()
+        self._promises = Promises()
 
     @classmethod
     async def open(
@@ -127,21 +126,32 @@ class SqliteStore(SqliteWorkspace):
         self, alias: str, fresh: SessionRef, *, ended: str | None = None
     ) -> SessionRef:
         """See `Store.resolve`."""
-        # Who asked for it in vain just now writes at once: the write looks again.
-        if (fresh.workspace, alias) not in self._missed:
-            found = await self.find_alias(fresh.workspace, alias)
-            if found is not None and found.session != ended:
-                return found
-        self._missed.discard((fresh.workspace, alias))
-        return await self._write(lambda writer: tables.resolve(writer, alias, fresh, ended))
+        key, promises = (fresh.workspace, alias), self._promises
+        found = promises.find(key)
+        if found is None and not promises.is_missed(key):
+            found = await self.find_alias(*key)
+        # Another call may have promised it while this one read.
+        found = promises.find(key) or found
+        if found is not None and found.session != ended:
+            return found
+        self._promise(key, fresh)
+        return fresh
+
+    def _promise(self, key: tuple[str, str], ref: SessionRef) -> None:
+        """Have an id written before all that is asked for from now on; nobody waits for it."""
+        written = self._loop.create_future()
+        self._submit(Operation("write", written, None, lambda w: tables.put_alias(w, key[1], ref)))
+        self._promises.make(key, ref, written)
 
     async def find_alias(self, workspace: str, alias: str) -> SessionRef | None:
         """See `Store.find_alias`."""
-        found = await self._read(lambda writer: reads.find_alias(writer.db, workspace, alias))
+        key = (workspace, alias)
+        await self._promises.settled(key)
+        found = self._promises.find(key)
         if found is None:
-            if len(self._missed) >= _MISSED_KEPT:
-                self._missed.clear()
-            self._missed.add((workspace, alias))
+            found = await self._read(lambda writer: reads.find_alias(writer.db, workspace, alias))
+        if found is None:
+            self._promises.miss(key)
         return found
 
     async def find(self, workspace: str, name: str) -> SessionRef | None:

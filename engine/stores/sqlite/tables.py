@@ -19,12 +19,11 @@ from engine.stores.base import (
 from engine.stores.locks import Locks
 from engine.stores.sqlite import deliveries as sent
 from engine.stores.sqlite.db import Db
-from engine.stores.sqlite.reads import find_alias
 from engine.stores.sqlite.writer import Writer
 
 # No text goes on with this last of all characters.
 _LAST = "\U0010ffff"
-_NEW_ALIAS = "INSERT INTO alias VALUES(?,?,?,?,?) ON CONFLICT DO NOTHING"
+_ALIAS = "INSERT OR REPLACE INTO alias VALUES(?,?,?,?,?)"
 
 
 def visitor(db: Db, workspace: str, name: str) -> VisitorRecord | None:
@@ -53,19 +52,11 @@ def put_profile(
     return expect + 1
 
 
-def resolve(writer: Writer, alias: str, fresh: SessionRef, ended: str | None) -> SessionRef:
-    """See `Store.resolve`."""
+def put_alias(writer: Writer, alias: str, ref: SessionRef) -> None:
+    """Let a client's id stand for a session from now on; nothing is kept of an erased visitor."""
     now_ms = writer.tick()
-    is_erased = writer.commits.is_erased(fresh.workspace, fresh.visitor, now_ms)
-    row = (fresh.workspace, alias, fresh.visitor, fresh.session, now_ms)
-    if not is_erased and writer.db.execute(_NEW_ALIAS, row).rowcount:
-        return fresh
-    found = find_alias(writer.db, fresh.workspace, alias)
-    if found is not None and found.session != ended:
-        return found
-    if not is_erased:
-        writer.db.execute("INSERT OR REPLACE INTO alias VALUES(?,?,?,?,?)", row)
-    return fresh
+    if not writer.commits.is_erased(ref.workspace, ref.visitor, now_ms):
+        writer.db.execute(_ALIAS, (ref.workspace, alias, ref.visitor, ref.session, now_ms))
 
 
 def get_doc(db: Db, key: tuple[str, str, str]) -> Doc | None:
