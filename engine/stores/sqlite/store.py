@@ -139,8 +139,10 @@ class SqliteStore(SqliteWorkspace):
 
     def _promise(self, key: tuple[str, str], ref: SessionRef) -> None:
         """Have an id written before all that is asked for from now on; nobody waits for it."""
-        written = self._loop.create_future()
-        self._submit(Operation("write", written, None, lambda w: tables.put_alias(w, key[1], ref)))
+        written, at_ms = self._loop.create_future(), self._writer.tick()
+        self._submit(
+            Operation("write", written, None, lambda w: tables.put_alias(w, key[1], ref, at_ms))
+        )
         self._promises.make(key, ref, written)
 
     async def find_alias(self, workspace: str, alias: str) -> SessionRef | None:

@@ -52,11 +52,10 @@ def put_profile(
     return expect + 1
 
 
-def put_alias(writer: Writer, alias: str, ref: SessionRef) -> None:
-    """Let a client's id stand for a session from now on; nothing is kept of an erased visitor."""
-    now_ms = writer.tick()
-    if not writer.commits.is_erased(ref.workspace, ref.visitor, now_ms):
-        writer.db.execute(_ALIAS, (ref.workspace, alias, ref.visitor, ref.session, now_ms))
+def put_alias(writer: Writer, alias: str, ref: SessionRef, at_ms: int) -> None:
+    """Let a client's id stand for a session from an instant on; nothing is kept of an erased visitor."""
+    if not writer.commits.is_erased(ref.workspace, ref.visitor, writer.tick()):
+        writer.db.execute(_ALIAS, (ref.workspace, alias, ref.visitor, ref.session, at_ms))
 
 
 def get_doc(db: Db, key: tuple[str, str, str]) -> Doc | None:
