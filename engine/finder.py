@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from engine.clock import Clock
 from engine.identity import carry_spend
@@ -10,7 +11,7 @@ from engine.limits import ALIASES_MAX
 from engine.openings import is_ended
 from engine.profile import Profile
 from engine.stepper import Stepper
-from engine.stores.base import SessionRef, Store
+from engine.stores.base import SessionRef, Store, VisitorRecord
 from engine.stores.codec import decode_profile
 
 _SERVER_PREFIX = "chat_"
@@ -20,6 +21,18 @@ OnAlias = Callable[[str, SessionRef, str | None], Awaitable[None]]
 
 Wake = Callable[[SessionRef, int], Awaitable[None]]
 """Takes a session's wake-up, due at an instant; one that is wanted no more is nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the store had of a visitor when it was asked; `record` None: nothing."""
+
+    record: VisitorRecord | None
+
+    @property
+    def profile(self) -> Profile:
+        """Return the visitor's profile, an empty one of a stranger."""
+        return Profile("") if self.record is None else decode_profile(self.record.profile)
 
 
 class Finder:
@@ -41,10 +54,17 @@ class Finder:
         self.on_alias: OnAlias | None = None
         """Awaited when a client's own id came to stand for a session that was made for it."""
 
-    async def resolve(self, workspace: str, alias: str, visitor: str | None) -> SessionRef:
+    async def know(self, workspace: str, visitor: str) -> Known:
+        """Read what the store has of a visitor, for those who ask for more than one thing at once."""
+        return Known(await self._store.visitor(workspace, visitor))
+
+    async def resolve(
+        self, workspace: str, alias: str, visitor: str | None, known: Known | None = None
+    ) -> SessionRef:
         """Return the live session that a client's own id stands for, making it when needed.
 
-        Without a visitor id the visitor is derived from the alias, the same each time.
+        Without a visitor id the visitor is derived from the alias, the same each time; `known` is what was
+        read of the visitor just now.
         """
         place = (workspace, alias)
         ref = self._aliases.get(place)
@@ -52,7 +72,13 @@ class Finder:
             ref = await self._store.find(workspace, alias)
         if ref is not None and not await self._has_ended(ref):
             return self._remember(place, ref)
-        fresh = SessionRef(workspace, await self._visitor(place, visitor), self._ids.make("chat"))
+        if visitor is None:
+            # An id that is derived from a new alias belongs to nobody yet: there is nothing to ask for.
+            owner = derived_id("vis", self._secret, *place)
+        else:
+            known = known or await self.know(workspace, visitor)
+            owner = known.profile.merged_into or visitor
+        fresh = SessionRef(workspace, owner, self._ids.make("chat"))
         ref = await self._store.resolve(alias, fresh)
         ended = None
         if ref != fresh and await self._has_ended(ref):
@@ -60,6 +86,8 @@ class Finder:
             await self._leave(ref, owner)
             fresh, ended = SessionRef(workspace, owner, fresh.session), ref.session
             ref = await self._store.resolve(alias, fresh, ended=ended)
+        elif ref == fresh and known is not None and owner == visitor:
+            self._stepper.note_absent(ref, known.record)
         if ref == fresh and self.on_alias is not None:
             await self.on_alias(alias, ref, ended)
         return self._remember(place, ref)
@@ -75,20 +103,20 @@ class Finder:
 
     async def owner(self, workspace: str, visitor: str) -> str:
         """Return the visitor whose sessions a visitor's id makes: the known one that it turned out to be."""
-        profile = await self._profile(workspace, visitor)
-        return visitor if profile is None else profile.merged_into or visitor
+        return (await self.know(workspace, visitor)).profile.merged_into or visitor
 
-    async def latest(self, workspace: str, visitor: str, source: str = "") -> SessionRef | None:
+    async def latest(
+        self, workspace: str, visitor: str, source: str = "", known: Known | None = None
+    ) -> SessionRef | None:
         """Return a visitor's newest session that has not ended, on one site when it is given.
 
-        A merged visitor's are those of the known one, whose list has the merged ones' too.
+        A merged visitor's are those of the known one, whose list has the merged ones' too. `known` is what
+        was read of the visitor just now.
         """
-        profile = await self._profile(workspace, visitor)
-        if profile is not None and profile.merged_into:
+        profile = (known or await self.know(workspace, visitor)).profile
+        if profile.merged_into:
             visitor = profile.merged_into
-            profile = await self._profile(workspace, visitor)
-        if profile is None:
-            return None
+            profile = (await self.know(workspace, visitor)).profile
         for session_id in reversed(profile.sessions):
             ref = SessionRef(workspace, visitor, session_id)
             if profile.identities:
@@ -116,16 +144,6 @@ class Finder:
         ]
         for place in gone:
             del self._aliases[place]
-
-    async def _profile(self, workspace: str, visitor: str) -> Profile | None:
-        record = await self._store.visitor(workspace, visitor)
-        return None if record is None else decode_profile(record.profile)
-
-    async def _visitor(self, place: tuple[str, str], visitor: str | None) -> str:
-        # An id that is derived from a new alias belongs to nobody yet: there is nothing to ask for.
-        if visitor is None:
-            return derived_id("vis", self._secret, *place)
-        return await self.owner(place[0], visitor)
 
     async def _has_ended(self, ref: SessionRef) -> bool:
         now_ms = self._clock.now_ms()

@@ -12,6 +12,7 @@ from engine.clock import Clock
 from engine.commits import Prepared
 from engine.conversing import Conversing
 from engine.events import Event
+from engine.finder import Known
 from engine.handing import Handing
 from engine.ids import Ids
 from engine.limits import TAB_CLOSE_GRACE_MS
@@ -56,18 +57,29 @@ class Runtime(Conversing):
     # ---- finding sessions
 
     async def resolve(
-        self, workspace: str, source: str, alias: str, visitor: str | None
+        self,
+        workspace: str,
+        source: str,
+        alias: str,
+        visitor: str | None,
+        known: Known | None = None,
     ) -> SessionRef:
         """Return the live session that a client's own session id stands for; made when there is none."""
-        return await self._finder.resolve(workspace, alias, visitor)
+        return await self._finder.resolve(workspace, alias, visitor, known)
+
+    async def know(self, workspace: str, visitor: str) -> Known:
+        """Read what there is of a visitor, for those who ask for more than one thing at once."""
+        return await self._finder.know(workspace, visitor)
 
     async def find(self, workspace: str, session_id: str) -> SessionRef | None:
         """Return the session of a `chat_…` id or of a client's own id, ended ones too."""
         return await self._finder.find(workspace, session_id)
 
-    async def latest_session(self, workspace: str, visitor: str) -> SessionRef | None:
+    async def latest_session(
+        self, workspace: str, visitor: str, known: Known | None = None
+    ) -> SessionRef | None:
         """Return a visitor's most recent session that has not ended."""
-        return await self._finder.latest(workspace, visitor)
+        return await self._finder.latest(workspace, visitor, known=known)
 
     # ---- what comes in
 

@@ -44,6 +44,7 @@ from engine.stores.base import (
     Seen,
     SessionRef,
     Store,
+    VisitorRecord,
 )
 from engine.stores.codec import (
     decode_entry,
@@ -175,6 +176,11 @@ class Stepper:
             return None
         program = self._settled(ref, hot)
         return None if program is None else (hot, program)
+
+    def note_absent(self, ref: SessionRef, visitor: VisitorRecord | None) -> None:
+        """Learn that a session's id was made just now, and what the store has of its visitor."""
+        version, profile = (0, None) if visitor is None else (visitor.version, visitor.profile)
+        self._vacancies.note(ref, Loaded(profile_version=version, profile=profile))
 
     def drop(self, ref: SessionRef) -> None:
         """Read a session from the store when it is wanted next."""

@@ -205,12 +205,13 @@ class Taking:
 
     async def _session(self, visitor: str, visit: str) -> SessionRef:
         """Return the live session that a visitor's events belong to."""
-        runtime, alias = self._services.runtime, self._alias(visitor, visit)
+        runtime, alias, known = self._services.runtime, self._alias(visitor, visit), None
         if not visit and await runtime.find(self._workspace, alias) is None:
             # A visitor who is here already, by another way in, goes on where they are.
-            here = await runtime.latest_session(self._workspace, visitor)
+            known = await runtime.know(self._workspace, visitor)
+            here = await runtime.latest_session(self._workspace, visitor, known)
             await self._route(visitor, visit, here)
-        return await runtime.resolve(self._workspace, self._source, alias, visitor)
+        return await runtime.resolve(self._workspace, self._source, alias, visitor, known)
 
     def _alias(self, visitor: str, visit: str) -> str:
         # Ids of clients have no control characters: nobody can name a session like this.
