@@ -115,25 +115,27 @@ def _take(
     if say is alias:
         visitor, former = _joined(message, visitor, user)
     origin: Origin = "rudder" if message.channel else "segment"
-    said = say(message, context, origin)
-    instant = _instant(message, reception, visitor, clocks)
-    event = _event(message, context, said, origin, instant)
+    instant = reception.now_ms, 0
+    if message.timestamp is not None or message.original_timestamp is not None:
+        instant = _instant(message, reception, visitor, clocks)
+    event = _event(message, context, say(message, context, origin), origin, instant)
     visit = _fit_id(context.session_id) if context.session_id is not None else ""
-    if former or not (arrivals and arrivals[-1].take(visitor, user, visit, event, size_bytes)):
-        zone, locale = context.timezone or "", context.locale or ""
-        arrivals.append(
-            Arrival(
-                visitor,
-                [event],
-                user,
-                visit,
-                former,
-                (context.user_agent or reception.user_agent)[:AGENT_CHARS_MAX],
-                zone if "/" in zone and len(zone) <= CONTEXT_CHARS_MAX else "",
-                locale if len(locale) <= CONTEXT_CHARS_MAX else "",
-                size_bytes,
-            )
+    if not former and arrivals and arrivals[-1].take(visitor, user, visit, event, size_bytes):
+        return
+    zone, locale = context.timezone or "", context.locale or ""
+    arrivals.append(
+        Arrival(
+            visitor,
+            [event],
+            user,
+            visit,
+            former,
+            (context.user_agent or reception.user_agent)[:AGENT_CHARS_MAX],
+            zone if "/" in zone and len(zone) <= CONTEXT_CHARS_MAX else "",
+            locale if len(locale) <= CONTEXT_CHARS_MAX else "",
+            size_bytes,
         )
+    )
 
 
 def _seldom_said(message: Message, reception: Reception) -> Saying | None:
@@ -185,14 +187,14 @@ def _event(
 ) -> Event:
     name, properties, attributes = said
     page = context.page or _NO_PAGE
-    url, title, referrer = page.url or "", page.title or "", page.referrer or ""
+    url, title, referrer = page.url, page.title, page.referrer
     if name == "view":
         # Its own address is in its properties, else in its context.
         own = message.properties or _NOTHING
-        url = _own(own, "url") or url or _own(own, "path") or page.path or ""
-        title = _own(own, "title") or title or message.name or ""
+        url = _own(own, "url") or url or _own(own, "path") or page.path
+        title = _own(own, "title") or title or message.name
         referrer = _own(own, "referrer") or referrer
-    if context.campaign is not None and "utm_" not in url:
+    if context.campaign is not None and not (url and "utm_" in url):
         attributes = {**_campaign(context.campaign), **attributes}
     # Events of one instant are in the order of the client's clock.
     at_ms, sequence = instant
@@ -202,9 +204,9 @@ def _event(
         at_ms,
         "",
         sequence,
-        url[:URL_CHARS_MAX] or None,
-        title[:TITLE_CHARS_MAX] or None,
-        referrer[:URL_CHARS_MAX] or None if referrer != _DIRECT else None,
+        url[:URL_CHARS_MAX] if url else None,
+        title[:TITLE_CHARS_MAX] if title else None,
+        referrer[:URL_CHARS_MAX] if referrer and referrer != _DIRECT else None,
         properties,
         attributes,
         origin,
@@ -241,7 +243,7 @@ def _merged(own: Context, batch: Context) -> Context:
 
 def _instant(message: Message, reception: Reception, visitor: str, clocks: ClientClocks) -> Instant:
     stamp = message.timestamp if message.original_timestamp is None else message.original_timestamp
-    client_ms = None if stamp is None else _ms(stamp)
+    client_ms = _ms(stamp)
     if client_ms is None:
         return reception.now_ms, 0
     sent_ms = _ms(message.sent_at) if reception.sent_ms is None else reception.sent_ms

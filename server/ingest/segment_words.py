@@ -47,7 +47,7 @@ def track(message: Message, context: Context, origin: Origin) -> Said:
     name, properties = foreign_words(wire_name, fields_of(message.properties), origin)
     if name != wire_name:
         properties["$name"] = wire_name
-    return name, properties, known_of(context)
+    return name, properties, known_of(context) if context.traits else {}
 
 
 def view(message: Message, context: Context, _: Origin) -> Said:
@@ -57,7 +57,7 @@ def view(message: Message, context: Context, _: Origin) -> Said:
         properties["name"] = message.name
     if message.category:
         properties["category"] = message.category
-    return "view", properties, known_of(context)
+    return "view", properties, known_of(context) if context.traits else {}
 
 
 def identify(message: Message, context: Context, _: Origin) -> Said:
@@ -68,7 +68,7 @@ def identify(message: Message, context: Context, _: Origin) -> Said:
 
 def group(message: Message, context: Context, _: Origin) -> Said:
     """The visitor belongs to a company."""
-    attributes = known_of(context)
+    attributes = known_of(context) if context.traits else {}
     if message.group_id is not None:
         attributes["visitor.company"] = str(message.group_id)[:VALUE_CHARS_MAX]
     return "group", {}, {**attributes, **_attributes("company.", message.traits)}
@@ -76,7 +76,7 @@ def group(message: Message, context: Context, _: Origin) -> Said:
 
 def alias(_message: Message, context: Context, _: Origin) -> Said:
     """Two ids are one visitor: nothing else."""
-    return "alias", {}, known_of(context)
+    return "alias", {}, known_of(context) if context.traits else {}
 
 
 SAYINGS: Mapping[str, Saying] = {
@@ -111,7 +111,7 @@ def _beside_the_page(given: Mapping[str, object]) -> Properties:
 
 def known_of(context: Context) -> Attributes:
     """Return what a message's context says of the visitor, as attributes."""
-    return _attributes("visitor.", context.traits) if context.traits else {}
+    return _attributes("visitor.", context.traits)
 
 
 def _attributes(
