@@ -1,11 +1,13 @@
-"""Batches in Segment's words, as its client for Node sends them: each event with its context and a UUID.
+"""Batches in Segment's words, as its clients send them: each event with its context, its time and a UUID.
 
 All that repeats is written beforehand: a client that is slower than the server measures itself.
 """
 
 import json
-from functools import cache
+from datetime import UTC, datetime
+from functools import cache, lru_cache
 from itertools import count, islice
+from time import time_ns
 
 PATH = "/v1/batch"
 PAGES = 60
@@ -21,6 +23,8 @@ _TRACKS: tuple[tuple[str, dict[str, object]], ...] = (
     ("Form Submitted", {"form": "quote"}),
 )
 _PAGE_EVERY = 4
+APART_MS = 20
+"""How long after the one before each event of a batch happened."""
 
 
 class Batches:
@@ -31,14 +35,30 @@ class Batches:
         self._ids = (f"{number:08x}-0000-4000-8000-{connection:012x}" for number in count())
 
     def write(self, visitors: list[str], events: int, page: int) -> bytes:
-        """Write a batch of `events`, spread evenly over the visitors, from a page on; every fourth is a page view."""
-        people = len(visitors)
+        """Write a batch of `events`, spread evenly over the visitors, from a page on; every fourth is a page view.
+
+        It is sent now, and its last event just happened.
+        """
+        people, sent_ms = len(visitors), time_ns() // 1_000_000
+        first_ms = sent_ms - APART_MS * events
         items = [
             f'{{"messageId":"{message}","anonymousId":"{visitors[number % people]}",'
+            f'"timestamp":"{_instant(first_ms + APART_MS * number)}",'
             f"{_rest(number % (_PAGE_EVERY * len(_TRACKS)), (page + number) % PAGES)}"
             for number, message in enumerate(islice(self._ids, events))
         ]
-        return f'{{"batch":[{",".join(items)}],"writeKey":"wk_bench"}}'.encode()
+        end = f'"writeKey":"wk_bench","sentAt":"{_instant(sent_ms)}"'
+        return f'{{"batch":[{",".join(items)}],{end}}}'.encode()
+
+
+def _instant(at_ms: int) -> str:
+    second, ms = divmod(at_ms, 1_000)
+    return f"{_second(second)}.{ms:03d}Z"
+
+
+@lru_cache(maxsize=8)
+def _second(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 @cache
