@@ -144,7 +144,8 @@ class Stepper:
         """
         async with self._turns.take(ref):
             hot = self._in_hand(ref) if in_hand or not self._is_shared else None
-            hot = hot or await self._load(ref)
+            if hot is None and not self._is_known_absent(ref):
+                hot = await self._load(ref)
             return None if hot is None else (hot, await self._current(ref, hot))
 
     def session_in_hand(self, ref: SessionRef) -> Session | None:
@@ -158,11 +159,15 @@ class Stepper:
     async def peek(self, ref: SessionRef) -> Session | None:
         """Return a session as it was committed last, whatever rules it is under."""
         hot = None if self._is_shared else self._hot.get(ref)
-        if hot is None and (self._is_shared or ref not in self._vacancies):
+        if hot is None and not self._is_known_absent(ref):
             async with self._turns.take(ref):
                 hot = None if self._is_shared else self._hot.get(ref)
                 hot = hot or await self._load(ref)
         return None if hot is None else hot.session
+
+    def _is_known_absent(self, ref: SessionRef) -> bool:
+        """Tell without reading whether there is no session: in a shared store another worker may have made it."""
+        return not self._is_shared and ref in self._vacancies
 
     def at_rest(self, ref: SessionRef) -> tuple[HotSession, Program] | None:
         """Return a session that nobody is changing, as it is now as far as can be known without reading.

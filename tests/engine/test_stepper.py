@@ -372,6 +372,15 @@ async def test_the_session_looked_for_longest_ago_in_vain_is_looked_for_again(
     assert store.loads == 1
 
 
+async def test_a_session_that_is_not_there_is_looked_for_once(shop: World) -> None:
+    store = asked(shop)
+    ref = SessionRef("w", "vis_1", "chat_never")
+    for _ in range(2):
+        assert await shop.runtime.read(ref) is None
+        assert await shop.runtime._stepper.peek(ref) is None
+    assert store.loads == 1
+
+
 async def test_what_the_store_said_of_an_erased_visitor_is_forgotten(shop: World) -> None:
     store = asked(shop)
     erased_ref, other = SessionRef("w", "vis_1", "chat_1"), SessionRef("w", "vis_2", "chat_2")
