@@ -25,14 +25,10 @@ Wake = Callable[[SessionRef, int], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the store had of a visitor when it was asked; `record` None: nothing."""
+    """What the store had of a visitor when it was asked; of a stranger `record` is None, the profile empty."""
 
     record: VisitorRecord | None
-
-    @property
-    def profile(self) -> Profile:
-        """Return the visitor's profile, an empty one of a stranger."""
-        return Profile("") if self.record is None else decode_profile(self.record.profile)
+    profile: Profile
 
 
 class Finder:
@@ -56,7 +52,8 @@ class Finder:
 
     async def know(self, workspace: str, visitor: str) -> Known:
         """Read what the store has of a visitor, for those who ask for more than one thing at once."""
-        return Known(await self._store.visitor(workspace, visitor))
+        record = await self._store.visitor(workspace, visitor)
+        return Known(record, Profile(visitor) if record is None else decode_profile(record.profile))
 
     async def resolve(
         self, workspace: str, alias: str, visitor: str | None, known: Known | None = None
