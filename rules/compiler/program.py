@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
 from rules.checked import CheckedSet, FieldPlan, PageList, RulePlan, Value
-from rules.compiler.build import GENERATED, Decider, Evaluator, build, new_namespace
+from rules.compiler.build import GENERATED, Decider, Evaluator, Folder, build, new_namespace
 from rules.compiler.decides import decide_function
 from rules.compiler.folds import ACTIVITY
 from rules.compiler.held import next_functions, observe_functions
@@ -90,11 +90,7 @@ class Program:
         `state` already stands on the event's page, with page counts set to 0 for a view. `fields` are
         converted (`field_plans`). Held conditions are left as they are: see `observe`.
         """
-        page = self._pages[state.page_key]
-        functions = page.folds.get(name)
-        if functions is None:
-            functions = self._listeners.on_page(page, name)
-        for function in functions:
+        for function in self._hearers(self._pages[state.page_key], name):
             function(state.regs, fields, is_activity, t_ms)
 
     def hear(
@@ -107,13 +103,15 @@ class Program:
     ) -> None:
         """Let the registers see an event, then look at the held conditions: `fold` and `observe` in one."""
         page = self._pages[state.page_key]
-        functions = page.folds.get(name)
-        if functions is None:
-            functions = self._listeners.on_page(page, name)
-        for function in functions:
+        for function in self._hearers(page, name):
             function(state.regs, fields, is_activity, t_ms)
         for observe in self._observe:
             observe(state, state.clock_ms, page.bits)
+
+    def _hearers(self, page: KnownPage, name: str) -> tuple[Folder, ...]:
+        """Return what registers do with an event of this name on a page; asked quickly where the page remembers it."""
+        functions = page.folds.get(name)
+        return self._listeners.on_page(page, name) if functions is None else functions
 
     def fold_late(
         self,
