@@ -104,7 +104,7 @@ async def test_what_was_acknowledged_survives_a_power_cut(
     outcome.seed, outcome.faults = seed, RUNS
     with monkeypatch.context() as patch:
         # The write-ahead log is copied into the file often, so that cuts fall into that too.
-        patch.setattr(sqlite_checkpoint, "_WAL_IDLE_BYTES", 100_000)
+        patch.setattr(sqlite_checkpoint, "WAL_PASSIVE_BYTES_MAX", 100_000)
         outcome.acked, outcome.lost = await cut_lives(tmp_path / "full", seed, RUNS, "D2")
     _, control = await cut_lives(tmp_path / "normal", seed, CONTROL_RUNS, "D1")
     outcome.control = f"normal_sync lost {control}"

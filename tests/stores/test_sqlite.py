@@ -20,10 +20,20 @@ from engine.stores.open import open_store
 from engine.stores.sqlite import calls as sqlite_calls
 from engine.stores.sqlite import checkpoint as sqlite_checkpoint
 from engine.stores.sqlite import schema
+from engine.stores.sqlite import writer as sqlite_writer
 from engine.stores.sqlite.rows import Rows
 from engine.stores.sqlite.store import SqliteStore
 from engine.stores.sqlite.writer import Writer
-from tests.stores.steps import OTHER, REF, START_MS, SteppedClock, commit_all, message, step
+from tests.stores.steps import (
+    OTHER,
+    REF,
+    START_MS,
+    SteppedClock,
+    commit_all,
+    message,
+    step,
+    until,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -201,11 +211,21 @@ async def test_the_wal_stays_within_its_limit(
     sqlite: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlite_checkpoint, "WAL_PASSIVE_BYTES_MAX", 256 * 1024)
-    monkeypatch.setattr(sqlite_checkpoint, "_WAL_IDLE_BYTES", 256 * 1024)
     for expect in range(200):
         await sqlite.commit(step(expect, state=bytes(16_000)))
     assert (tmp_path / "a.db-wal").stat().st_size < 1024 * 1024
     assert (await sqlite.load(REF)).version == 200
+
+
+async def test_the_wal_is_copied_into_the_file_when_nothing_comes_for_a_while(
+    sqlite: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_checkpoint, "_WAL_IDLE_BYTES", 256 * 1024)
+    monkeypatch.setattr(sqlite_writer, "_IDLE_S", 0.05)
+    for expect in range(30):
+        await sqlite.commit(step(expect, state=bytes(16_000)))
+    assert (tmp_path / "a.db").stat().st_size < 256 * 1024
+    await until(lambda: (tmp_path / "a.db").stat().st_size > 256 * 1024)
 
 
 async def test_a_full_queue_refuses_and_recovers(sqlite: SqliteStore) -> None:

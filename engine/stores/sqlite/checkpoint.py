@@ -71,8 +71,17 @@ class Checkpoints:
         """Tell whether nothing is left to note."""
         return not (self._blocks or self._heads.has_dirty)
 
+    @property
+    def can_rest(self) -> bool:
+        """Tell whether there is nothing to do until something is written again."""
+        return self.is_clean and self._wal_bytes < _WAL_IDLE_BYTES
+
     def after_batch(self, now_ms: int, last_row: int, bytes_written: int, *, is_idle: bool) -> None:
-        """Do what is due: a slice of tips, a copy of the write-ahead log into the file."""
+        """Do what is due: a slice of tips, a copy of the write-ahead log into the file.
+
+        `is_idle`: nothing came for a while. A queue that is empty for a moment does not mean that: a page
+        that is written ten times is copied once.
+        """
         self._wal_bytes += bytes_written
         if self._oldest_ms is None and self._heads.has_dirty:
             self._oldest_ms = now_ms
@@ -83,8 +92,7 @@ class Checkpoints:
         if self._blocks:
             self._write_slice()
         self._heads.evict(self.row)
-        limit = _WAL_IDLE_BYTES if is_idle else WAL_PASSIVE_BYTES_MAX
-        if self._wal_bytes >= limit:
+        if self._wal_bytes >= (_WAL_IDLE_BYTES if is_idle else WAL_PASSIVE_BYTES_MAX):
             self.copy_wal()
 
     def finish(self, last_row: int) -> None:

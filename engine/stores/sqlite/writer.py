@@ -117,11 +117,11 @@ class Writer:
                 return
             if batch:
                 self._run(batch)
-            self._keep_up()
+            self._keep_up(is_idle=not batch)
 
     def _take(self) -> list[Operation]:
         """Wait for operations and take what is there; [] when nothing came but work is left."""
-        waits = self.checkpoints.is_clean and self.down is None and self.has_room
+        waits = self.checkpoints.can_rest and self.down is None and self.has_room
         try:
             batch = [self._operations.get(timeout=None if waits else _IDLE_S)]
         except Empty:
@@ -192,7 +192,7 @@ class Writer:
         except Exception as error:  # noqa: BLE001 - it is the caller's to see
             return error
 
-    def _keep_up(self) -> None:
+    def _keep_up(self, *, is_idle: bool) -> None:
         """Do the work between batches that nobody waits for."""
         if self.down is not None:
             self._reopen()
@@ -205,7 +205,7 @@ class Writer:
                 self.tick(),
                 self.commits.next_row - 1,
                 self.commits.take_bytes_written(),
-                is_idle=self._operations.empty(),
+                is_idle=is_idle,
             )
         except Exception as error:  # noqa: BLE001 - the thread must live on to say what is wrong
             # On a full disk the file is as it was: it is read on, and what was due is due again.
