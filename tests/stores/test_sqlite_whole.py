@@ -119,6 +119,9 @@ async def test_what_comes_during_a_long_backup_is_answered_in_time_and_the_backu
         await asyncio.wait_for(sqlite.commit(step(0)), STORE_DEADLINE_MS / 1_000)
     held.set()
     assert await backup > 0
+    # What is written from now on is written after the commit that nobody waits for any more.
+    await sqlite.resolve("alias", REF)
+    assert await sqlite.find_alias(REF.workspace, "alias") == REF
     assert (await sqlite.load(REF)).version == 1
 
 

@@ -48,6 +48,7 @@ class SqliteCalls:
         self._hints = Hints()
         self._next_ms: int | None = None
         self._waiting: deque[Operation] = deque()
+        self._outgoing: list[Operation] = []
         self._queued = 0
         self._watch: asyncio.TimerHandle | None = None
         self._tick = 0
@@ -70,8 +71,7 @@ class SqliteCalls:
         """See `Store.close`."""
         if self._closing is None:
             self._closing = self._loop.create_future()
-            self._queued += 1
-            self._writer.put(Operation("close", self._closing))
+            self._put(Operation("close", self._closing))
             self._hints.close()
         await asyncio.shield(self._closing)
         self._writer.join()
@@ -104,20 +104,30 @@ class SqliteCalls:
         """Wait for something of the thread however long it takes; what comes meanwhile waits, or is refused."""
         self._check_open()
         future: asyncio.Future[object] = self._loop.create_future()
-        self._queued += 1
-        self._writer.put(Operation("read", future, None, call))
+        self._put(Operation("read", future, None, call))
         return cast("T", await future)
 
     def _submit(self, operation: Operation) -> None:
         self._check_open()
         if self._queued >= STORE_QUEUE_LEN_MAX:
             raise StoreUnavailable("none", 1_000, "too many operations wait for the disk")
-        self._queued += 1
         operation.tick = self._tick
         self._waiting.append(operation)
         if self._watch is None:
             self._watch = self._loop.call_later(_WATCH_S, self._expire)
-        self._writer.put(operation)
+        self._put(operation)
+
+    def _put(self, operation: Operation) -> None:
+        """Hand an operation over with all others of this turn of the loop, which could hear no answer before."""
+        self._queued += 1
+        self._outgoing.append(operation)
+        if len(self._outgoing) == 1:
+            self._loop.call_soon(self._hand_over)
+
+    def _hand_over(self) -> None:
+        for operation in self._outgoing:
+            self._writer.put(operation)
+        self._outgoing.clear()
 
     def _settle(self, results: Sequence[tuple[Operation, object]]) -> None:
         """Answer a batch; runs on the loop after the batch is durable."""
