@@ -64,6 +64,36 @@ def test_known_is_what_was_written_and_nothing_else(
     file.db.close()
 
 
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([("w", name) for name in "abcde"]),
+            st.lists(st.integers(0, 40), max_size=6),
+            st.sampled_from(["write", "ask", "meet"]),
+        )
+    )
+)
+def test_who_is_asked_for_now_and_then_is_known_as_well(
+    steps: list[tuple[tuple[str, str], Ids, str]],
+) -> None:
+    file, model = File(), dict[tuple[str, str], set[int]]()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(seen_ids, "AT_HAND_MAX", 12)
+        for key, ids, act in steps:
+            kept = model.setdefault(key, set())
+            if act == "write":
+                file.write(key, ids)
+                kept.update(ids)
+            elif act == "ask":
+                assert file.seen.known(key, ids) == tuple(one for one in ids if one in kept)
+            elif not kept:
+                file.seen.note_none(key)
+            assert len(file.seen._at_hand) <= 12
+    for key, kept in model.items():
+        assert set(file.seen.known(key, range(41))) == kept
+    file.db.close()
+
+
 def test_what_the_open_batch_adds_is_known_at_once(file: File) -> None:
     file.seen.begin()
     file.seen.add(ANN, [1, 2])

@@ -11,6 +11,7 @@ from engine.stores.base import (
     Loaded,
     SessionRef,
     StoredCause,
+    VisitorRecord,
 )
 from engine.stores.head import (
     NO_HEAD,
@@ -26,12 +27,17 @@ from engine.stores.partitions import digest_of
 from engine.stores.sqlite.db import Db
 from engine.stores.sqlite.heads import HeadMap
 from engine.stores.sqlite.rows import Rows
-from engine.stores.sqlite.seen_ids import SeenIds, packed
+from engine.stores.sqlite.seen_ids import SeenIds
 
 _PROFILES_CACHED = 50_000
-_ABSENT_KEPT = 50_000
 # What a small row and its index cost in the write-ahead log, on pages that neighbours share.
 _ROW_BYTES = 1_024
+_NEWEST = "SELECT ifnull(max(id), '') FROM session WHERE ws = ?"
+# One row, also of a stranger.
+_VISITOR = (
+    "SELECT version, body, EXISTS(SELECT 1 FROM seen_run WHERE ws = ?1 AND visitor = ?2) "
+    "FROM (SELECT 1) LEFT JOIN profile ON ws = ?1 AND visitor = ?2"
+)
 
 
 class Commits:
@@ -47,8 +53,6 @@ class Commits:
         self.next_row = next_row
         self.next_num = next_num
         self._profile_versions: dict[tuple[str, str], int] = {}
-        # Sessions of which the file has no row: only a commit makes one, and it is of this thread.
-        self._absent: set[tuple[str, str]] = set()
         self._bytes_written = 0
         self.seen = SeenIds(db)
         # Digests of erased visitors, and until when nothing is kept of them.
@@ -132,16 +136,16 @@ class Commits:
         return slot
 
     def _row(self, workspace: str, session: str) -> tuple[int, int, int] | None:
-        """Read a session's number, tip and whether it was swept."""
-        if (workspace, session) in self._absent:
+        """Read a session's number, tip and whether it was swept; most that are asked for are new."""
+        newest = self.heads.newest_cold(workspace)
+        if newest is None:
+            (newest,) = self.db.execute(_NEWEST, (workspace,)).fetchone()
+            self.heads.note_cold(workspace, newest)
+        if session > newest:
             return None
         found: tuple[int, int, int] | None = self.db.execute(
             "SELECT num, tip, swept FROM session WHERE ws = ? AND id = ?", (workspace, session)
         ).fetchone()
-        if found is None:
-            if len(self._absent) >= _ABSENT_KEPT:
-                self._absent.clear()
-            self._absent.add((workspace, session))
         return found
 
     def warm(self, slot: int, tip: int) -> Head:
@@ -176,6 +180,14 @@ class Commits:
             version = 0 if found is None else int(found[0])
             self._note_profile(workspace, visitor, version)
         return version
+
+    def visitor(self, workspace: str, visitor: str) -> VisitorRecord | None:
+        """See `Store.visitor`; what their next commit checks is learnt on the way. Not within a batch."""
+        version, body, has_seen = self.db.execute(_VISITOR, (workspace, visitor)).fetchone()
+        self._note_profile(workspace, visitor, version or 0)
+        if not has_seen:
+            self.seen.note_none((workspace, visitor))
+        return None if version is None else VisitorRecord(version, body)
 
     def _note_profile(self, workspace: str, visitor: str, version: int) -> None:
         if len(self._profile_versions) >= _PROFILES_CACHED:
@@ -308,7 +320,6 @@ class Commits:
         """Give a session a row and a slot; a swept one goes on where its journal ended."""
         ref = commit.ref
         found = self._row(ref.workspace, ref.session)
-        self._absent.discard((ref.workspace, ref.session))
         if found is None:
             num, previous = self.next_num, 0
             self.next_num += 1
@@ -330,8 +341,8 @@ class Commits:
     def _collect_ids(self, num: int, commit: Commit, after: Head, now_ms: int) -> None:
         rows, ref = self._rows, commit.ref
         if commit.seen:
-            rows.seen.append((ref.workspace, ref.visitor, now_ms, packed(commit.seen)))
-            self.seen.add((ref.workspace, ref.visitor), commit.seen)
+            run = self.seen.add((ref.workspace, ref.visitor), commit.seen)
+            rows.seen.append((ref.workspace, ref.visitor, now_ms, run))
         rows.refs += [(ref.workspace, name, num) for name in commit.ids]
         rows.decisions += [
             (
@@ -369,8 +380,6 @@ class Commits:
                 self.heads.set(slot, head, row)
         for workspace, visitor, *_ in self._rows.profiles:
             self.forget_profile(workspace, visitor)
-        # What was found gone within the batch may be there again.
-        self._absent.clear()
 
 
 def _ended(head: Head) -> int | None:

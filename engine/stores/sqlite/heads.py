@@ -32,6 +32,8 @@ class HeadMap:
         self._space_numbers: dict[str, int] = {}
         self._space_names: list[str] = []
         self._free: list[int] = []
+        # By workspace, an id that no session of the file which is not warm sorts after.
+        self._cold: dict[str, str] = {}
         self._dirty: dict[int, list[int]] = {}
         self._is_dirty = bytearray()
         self._hand = 0
@@ -46,6 +48,17 @@ class HeadMap:
         slot = self.slot(workspace, session)
         head = b"" if slot is None else self.heads[slot]
         return decode_head(head) if head else None
+
+    def newest_cold(self, workspace: str) -> str | None:
+        """Return an id that no session which is not warm sorts after; None while that is not known.
+
+        Ids of sessions rise with time, so that a new one need not be looked for in the file.
+        """
+        return self._cold.get(workspace)
+
+    def note_cold(self, workspace: str, newest: str) -> None:
+        """Learn the last session of a workspace in the order of ids that the file has."""
+        self._cold[workspace] = newest
 
     def add_cold(self, num: int, due_ms: int) -> None:
         """Hold a session's wake-up, and nothing else of it."""
@@ -78,7 +91,10 @@ class HeadMap:
         """Forget a slot's session but for a pending wake-up."""
         name = self.names[slot]
         if name is not None:
-            del self._slots[self._space_names[self._spaces[slot]]][name]
+            workspace = self._space_names[self._spaces[slot]]
+            del self._slots[workspace][name]
+            if name > self._cold.get(workspace, name):
+                self._cold[workspace] = name
             self.names[slot] = None
             self.heads[slot] = b""
             self.warm -= 1

@@ -21,7 +21,7 @@ class SqliteWorkspace(SqliteOutbox):
 
     async def visitor(self, workspace: str, visitor: str) -> VisitorRecord | None:
         """See `Store.visitor`."""
-        return await self._read(lambda writer: tables.visitor(writer.db, workspace, visitor))
+        return await self._read(lambda writer: writer.commits.visitor(workspace, visitor))
 
     async def put_profile(
         self, workspace: str, visitor: str, profile: bytes, expect: int
