@@ -1,5 +1,7 @@
 """What other tools' clients send, once understood: an event, and whose it is."""
 
+from typing import NamedTuple
+
 from msgspec import Struct
 
 from engine.events import Event
@@ -12,13 +14,23 @@ RUN_BYTES_MAX = 256 * 1024
 """Bytes of them, likewise."""
 
 
+class Whose(NamedTuple):
+    """The sender of an event, in the words of an Arrival."""
+
+    visitor: str
+    user: str
+    visit: str
+    former: str = ""
+
+
 class Arrival(Struct, gc=False):
     """Events of one sender that follow each other in a request of a foreign client; at least one.
 
     `visitor` is whom the client names: a browser, a device or, of a server, the user. `user` is the user
     id that the items claim, for which nobody vouches. `visit` is the client's own id of the session, ""
     for one that ends after 30 min without events. `former` is an id that the same visitor had until now.
-    `size_bytes` is that of the items, as they were sent. What is said of the browser is what the first says.
+    `size_bytes` is that of the items, as they were sent: about their share where a request is within the
+    limits as a whole. What is said of the browser is what the first says.
     """
 
     visitor: str
@@ -31,14 +43,15 @@ class Arrival(Struct, gc=False):
     locale: str = ""
     size_bytes: int = 0
 
-    def take(self, visitor: str, user: str, visit: str, event: Event, size_bytes: int) -> bool:
-        """Take one more event of this sender; False, and nothing is done, when it is another's or too much."""
-        if visitor != self.visitor or user != self.user or visit != self.visit:
+    def take(self, whose: Whose, events: list[Event], size_bytes: int) -> bool:
+        """Take more events of this sender; False, and nothing is done, when they are another's or too much."""
+        visitor, user, visit, former = whose
+        if visitor != self.visitor or user != self.user or visit != self.visit or former:
             return False
         size_bytes += self.size_bytes
-        if size_bytes > RUN_BYTES_MAX or len(self.events) >= RUN_LEN_MAX:
+        if size_bytes > RUN_BYTES_MAX or len(self.events) + len(events) > RUN_LEN_MAX:
             return False
-        self.events.append(event)
+        self.events += events
         self.size_bytes = size_bytes
         return True
 

@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections import OrderedDict
+from itertools import islice
 
 CLOCKS_LEN_MAX = 50_000
 """Devices whose latest times are remembered; the one heard of longest ago is forgotten.
@@ -31,6 +32,10 @@ class Timeline:
         self._ours: list[int] = []
         self._offset_ms = 0
         self._is_run = False
+
+    def ends_at(self, client_ms: int) -> bool:
+        """Tell whether this is the latest time of the device."""
+        return bool(self._clients) and self._clients[-1] == client_ms
 
     def place(self, client_ms: int, estimate_ms: int) -> int:
         """Return the time nearest to an estimate that keeps the device's own order, and remember it."""
@@ -131,6 +136,37 @@ class ClientClocks:
         if at_ms > now_ms:
             return now_ms
         return at_ms
+
+    def corrected_in_turn(
+        self, workspace: str, device: str, times: list[int], sent_ms: int | None, now_ms: int
+    ) -> list[int]:
+        """Return what `corrected` says of each time of one device, asked one after the other.
+
+        Times that rise from the device's latest on are moved by the same: then the first and the last
+        say it all.
+        """
+        first_ms, last_ms = times[0], times[-1]
+        first = self.corrected(workspace, device, first_ms, sent_ms, now_ms)
+        if len(times) == 1:
+            return [first]
+        behind_ms = 0 if sent_ms is None else now_ms - sent_ms
+        if (
+            first - first_ms == behind_ms
+            and last_ms + behind_ms <= now_ms
+            and self._ends_at(workspace, device, first_ms)
+            and times == sorted(times)
+        ):
+            self.corrected(workspace, device, last_ms, sent_ms, now_ms)
+            return [client_ms + behind_ms for client_ms in times]
+        rest = islice(times, 1, None)
+        return [
+            first,
+            *(self.corrected(workspace, device, one, sent_ms, now_ms) for one in rest),
+        ]
+
+    def _ends_at(self, workspace: str, device: str, client_ms: int) -> bool:
+        timeline = self._timelines.get((workspace, device))
+        return timeline is not None and timeline.ends_at(client_ms)
 
     def _hear(self, key: tuple[str, str]) -> None:
         """Make a device the one heard of last: mostly it is, for its events come together."""

@@ -1,7 +1,8 @@
 """Shop events in the words of rules: products, totals and carts as other tools name them (API.md 8.3)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import partial
 from math import isfinite
 
 from rules.value_types import NUMBER_MAX, parse_number
@@ -27,16 +28,38 @@ _CENT = Decimal("0.01")
 Properties = dict[str, object]
 
 
-def _in_product(properties: Properties) -> None:
+def in_product(properties: Properties) -> None:
     """Name a product's fields; of an event that lists products, those of its only one."""
     if "products" in properties or "items" in properties:
         _as_one(properties, _take_products(properties))
+    _name_fields(_OF_A_PRODUCT, _NUMBERS, properties)
+
+
+def product_words(fields: Collection[str]) -> Callable[[Properties], None] | None:
+    """Return what `in_product` does to an event with these fields: it has not to look for others."""
+    if "products" in fields or "items" in fields:
+        return in_product
+    told = [(name, tuple(one for one in others if one in fields)) for name, others in _OF_A_PRODUCT]
+    renames = tuple((name, others) for name, others in told if others)
+    named = {*fields, *(name for name, _ in renames)}
+    numbers = tuple(name for name in _NUMBERS if name in named)
+    return partial(_name_fields, renames, numbers) if renames or numbers else None
+
+
+def _name_fields(
+    renames: Sequence[tuple[str, Sequence[str]]], numbers: Sequence[str], properties: Properties
+) -> None:
+    """Give fields the names that rules know, and make numbers of those written as text."""
     get = properties.get
-    for name, others in _OF_A_PRODUCT:
+    for name, others in renames:
         if get(name) is None:
-            _rename(properties, name, others)
-    for name in _NUMBERS:
-        if isinstance(get(name), str):
+            for other in others:
+                value = get(other)
+                if value is not None:
+                    properties[name] = value
+                    break
+    for name in numbers:
+        if type(get(name)) is str:
             _count(properties, name)
 
 
@@ -85,9 +108,9 @@ def _in_purchase(properties: Properties) -> None:
 
 
 SHOP_WORDS: Mapping[str, Callable[[Properties], None]] = {
-    "product_view": _in_product,
-    "add_to_cart": _in_product,
-    "remove_from_cart": _in_product,
+    "product_view": in_product,
+    "add_to_cart": in_product,
+    "remove_from_cart": in_product,
     "cart_viewed": _in_cart,
     "view_cart": _in_cart,
     "checkout_start": _in_checkout,
@@ -136,7 +159,7 @@ def _in_total(properties: Properties) -> None:
         properties["total"] = total
 
 
-def _rename(properties: Properties, name: str, others: tuple[str, ...]) -> None:
+def _rename(properties: Properties, name: str, others: Sequence[str]) -> None:
     """Give a field the name that rules know."""
     for other in others:
         value = properties.get(other)

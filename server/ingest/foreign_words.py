@@ -5,8 +5,8 @@ from functools import lru_cache
 
 from engine.events import Origin
 from engine.signals import NAME_CACHE_MAX, language_name, snake_name
-from server.ingest.commerce import SHOP_WORDS
-from server.ingest.wording import name_depth
+from server.ingest.commerce import SHOP_WORDS, in_product, product_words
+from server.ingest.wording import field_name, name_depth
 
 _OURS: frozenset[str] = frozenset(
     {
@@ -35,6 +35,10 @@ _HEARTBEATS = frozenset({"active_ms", "scroll_percent", "visible"})
 _LEAVES = frozenset({"dwell_ms", "scroll_percent"})
 
 
+Reword = Callable[[dict[str, object]], None]
+"""Puts fields into the language's words, in place."""
+
+
 def foreign_words(
     wire_name: str, properties: dict[str, object], origin: Origin
 ) -> tuple[str, dict[str, object]]:
@@ -52,6 +56,22 @@ def foreign_words(
     elif name in _NEEDING:
         name = _NEEDING[name](properties) or _own_name(wire_name, origin)
     return name, properties
+
+
+@lru_cache(maxsize=NAME_CACHE_MAX)
+def plain_words(origin: Origin, wire_name: str, *fields: str) -> tuple[str, Reword | None] | None:
+    """Say what `foreign_words` does with events of a name that have fields of these names.
+
+    None where that depends on what the fields hold, a field has another name in rules, or the event's is
+    none as it was sent.
+    """
+    if not wire_name or wire_name != wire_name.strip():
+        return None
+    name = foreign_name(wire_name, origin)
+    if name in _NEEDING or any(field_name(field) != field for field in fields):
+        return None
+    reword = _REWORDING.get(name)
+    return name, product_words(fields) if reword is in_product else reword
 
 
 @lru_cache(maxsize=NAME_CACHE_MAX)
@@ -89,7 +109,7 @@ def _consent(properties: dict[str, object]) -> str:
     return "consent" if isinstance(state, str) and state in _CONSENTS else ""
 
 
-_REWORDING: Mapping[str, Callable[[dict[str, object]], None]] = {**SHOP_WORDS, "scroll": name_depth}
+_REWORDING: Mapping[str, Reword] = {**SHOP_WORDS, "scroll": name_depth}
 _NEEDING: Mapping[str, Callable[[dict[str, object]], str]] = {
     "visibility": _visibility,
     "heartbeat": _heartbeat,

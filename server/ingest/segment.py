@@ -1,33 +1,29 @@
 """Messages of Segment's and RudderStack's clients -> canonical events, and whose they are (API.md 8.1, 8.3)."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from functools import lru_cache
 
 import msgspec
 
-from engine.events import Event, Origin, Scalar
-from engine.limits import VALUE_CHARS_MAX
+from engine.events import Event, Origin
 from server.errors import ApiError
-from server.ingest.arrivals import Arrival, Unfit
+from server.ingest.arrivals import Arrival, Unfit, Whose
 from server.ingest.client_clocks import ClientClocks
-from server.ingest.event_ids import can_be_id, event_id, id_text
-from server.ingest.instants import instant_ms
-from server.ingest.native import TITLE_CHARS_MAX, URL_CHARS_MAX
+from server.ingest.event_ids import can_be_id, event_id, event_ids, id_text
 from server.ingest.nobody import names_nobody
+from server.ingest.segment_events import event_of
+from server.ingest.segment_items import GoodItems, good_items
+from server.ingest.segment_times import all_told_ms, ms_of, told_ms
 from server.ingest.segment_words import SAYINGS, Said, Saying, alias
 from server.wire.rejections import RejectedArrival
 from server.wire.segment import (
     EVENT_BYTES_MAX,
     ITEMS_MAX,
     REJECTED_LEN_MAX,
-    Campaign,
     ClientId,
     Context,
     Message,
     Named,
-    Page,
-    Timestamp,
 )
 from server.wire.tolerant import TolerantReader
 
@@ -40,17 +36,13 @@ CONTEXT_CHARS_MAX = 64
 PEOPLE_LEN_MAX = 4_096
 """Ids of people that were found to be ones; a further one is looked at again."""
 
-Instant = tuple[int, int]
-"""When an event was, in our time, and by the client's clock; 0 where that does not tell."""
-
 _NO_CONTEXT = Context()
-_NO_PAGE = Page()
-_NOTHING: Mapping[str, object] = {}
 _MERGE = "merge"
-_DIRECT = "$direct"
 _SERVER = "\x1fserver"
 
-_sent_decoder: msgspec.json.Decoder[Timestamp] = msgspec.json.Decoder(Timestamp)
+_SAID_ALONE: Mapping[str, Saying] = {kind: say for kind, say in SAYINGS.items() if say is not alias}
+"""What is said by messages that join no ids."""
+
 _reader = TolerantReader(Message)
 _named_reader = TolerantReader(Named)
 
@@ -72,10 +64,97 @@ class Reception(msgspec.Struct, frozen=True):
     is_browser: bool = False
 
 
+Understood = tuple[list[Arrival], list[RejectedArrival]]
+"""The arrivals of a request, and the bad ones among its items."""
+
+
 def understand(
+    items: GoodItems | Sequence[msgspec.Raw], reception: Reception, clocks: ClientClocks
+) -> Understood:
+    """Turn the items of a request into arrivals, in their order; bad ones are listed by their index.
+
+    Mostly they can be understood together, which costs half; otherwise each by itself.
+    """
+    good = items if isinstance(items, GoodItems) else good_items(items)
+    arrivals = None if good is None else _together(good, reception, clocks)
+    if arrivals is not None:
+        return arrivals, []
+    raws = items.one_by_one() if isinstance(items, GoodItems) else items
+    return _one_by_one(raws, reception, clocks)
+
+
+# ---- all at once
+
+
+def _together(items: GoodItems, reception: Reception, clocks: ClientClocks) -> list[Arrival] | None:
+    """Understand items as `_one_by_one` does; None, with the clocks as they were, where one is unusual."""
+    if reception.context is not None and reception.context != _NO_CONTEXT:
+        return None
+    messages = items.messages
+    contexts = [message.context or _NO_CONTEXT for message in messages]
+    starts = _starts(messages, contexts)
+    people = [_whose(messages[start], contexts[start], reception) for start in starts]
+    times = all_told_ms(messages) if all(whose.visitor for whose in people) else None
+    origins: list[Origin] = ["rudder" if message.channel else "segment" for message in messages]
+    said = None if times is None else _all_said(messages, contexts, reception, origins)
+    if times is None or said is None:
+        return None
+    ids = event_ids([message.message_id for message in messages], origins)
+    arrivals: list[Arrival] = []
+    share_bytes = items.size_bytes // len(messages)
+    for whose, start, end in zip(people, starts, [*starts[1:], len(messages)], strict=True):
+        first, part = messages[start], slice(start, end)
+        ours = _corrected(times[part], first, whose, reception, clocks)
+        events = [
+            event_of(
+                messages[place],
+                contexts[place],
+                said[place],
+                (ids[place], at_ms, times[place], origins[place]),
+            )
+            for place, at_ms in enumerate(ours, start)
+        ]
+        size_bytes = share_bytes * len(events)
+        if not (arrivals and arrivals[-1].take(whose, events, size_bytes)):
+            arrivals.append(_arrival(whose, events, contexts[start], reception, size_bytes))
+    return arrivals
+
+
+def _starts(messages: Sequence[Message], contexts: Sequence[Context]) -> list[int]:
+    """Return where messages begin that are of another sender, visit or sending than the one before."""
+    senders = [
+        (one.anonymous_id, one.user_id, one.channel, one.sent_at, context.session_id)
+        for one, context in zip(messages, contexts, strict=True)
+    ]
+    if senders.count(senders[0]) == len(senders):
+        return [0]
+    return [0, *(n for n in range(1, len(senders)) if senders[n] != senders[n - 1])]
+
+
+def _all_said(
+    messages: Sequence[Message],
+    contexts: Sequence[Context],
+    reception: Reception,
+    origins: Sequence[Origin],
+) -> list[Said] | None:
+    """Return what each message says; None where one joins ids, or says nothing that can be taken."""
+    said: list[Said] = []
+    try:
+        for index, message in enumerate(messages):
+            say = _SAID_ALONE[message.type or reception.type]
+            said.append(say(message, contexts[index], origins[index]))
+    except (ApiError, Unfit, KeyError):
+        return None
+    return said
+
+
+# ---- each by itself
+
+
+def _one_by_one(
     items: Sequence[msgspec.Raw], reception: Reception, clocks: ClientClocks
-) -> tuple[list[Arrival], list[RejectedArrival]]:
-    """Turn the items of a request into arrivals, in their order; bad ones are listed by their index."""
+) -> Understood:
+    """Understand any items."""
     arrivals: list[Arrival] = []
     rejected: list[RejectedArrival] = []
     for index, raw in enumerate(items[:ITEMS_MAX]):
@@ -107,35 +186,20 @@ def _take(
     context = message.context or _NO_CONTEXT
     if reception.context is not None:
         context = _merged(context, reception.context)
-    user = person_of(message.user_id) if message.user_id is not None else ""
-    anonymous = person_of(message.anonymous_id) if message.anonymous_id is not None else ""
-    visitor, former = anonymous or reception.anonymous or user, ""
-    if not visitor:
+    whose = _whose(message, context, reception)
+    if not whose.visitor:
         raise Unfit("missing_identity")
     if say is alias:
-        visitor, former = _joined(message, visitor, user)
-    origin: Origin = "rudder" if message.channel else "segment"
-    instant = reception.now_ms, 0
-    if message.timestamp is not None or message.original_timestamp is not None:
-        instant = _instant(message, reception, visitor, clocks)
-    event = _event(message, context, say(message, context, origin), origin, instant)
-    visit = _fit_id(context.session_id) if context.session_id is not None else ""
-    if not former and arrivals and arrivals[-1].take(visitor, user, visit, event, size_bytes):
-        return
-    zone, locale = context.timezone or "", context.locale or ""
-    arrivals.append(
-        Arrival(
-            visitor,
-            [event],
-            user,
-            visit,
-            former,
-            (context.user_agent or reception.user_agent)[:AGENT_CHARS_MAX],
-            zone if "/" in zone and len(zone) <= CONTEXT_CHARS_MAX else "",
-            locale if len(locale) <= CONTEXT_CHARS_MAX else "",
-            size_bytes,
-        )
-    )
+        whose = _joined(message, whose)
+    origin = _origin(message)
+    at_ms, client_ms = reception.now_ms, told_ms(message)
+    if client_ms is not None:
+        (at_ms,) = _corrected([client_ms], message, whose, reception, clocks)
+    said = say(message, context, origin)
+    stamp = event_id(message.message_id, origin), at_ms, client_ms or 0, origin
+    event = event_of(message, context, said, stamp)
+    if not (arrivals and arrivals[-1].take(whose, [event], size_bytes)):
+        arrivals.append(_arrival(whose, [event], context, reception, size_bytes))
 
 
 def _seldom_said(message: Message, reception: Reception) -> Saying | None:
@@ -151,120 +215,10 @@ def _seldom_said(message: Message, reception: Reception) -> Saying | None:
     return SAYINGS[kind]
 
 
-# ---- whose an item is
-
-
-@lru_cache(maxsize=PEOPLE_LEN_MAX)
-def person_of(value: str | int) -> str:
-    """Return the id of a person; "" for one that cannot be kept, or that stands for nobody."""
-    text = _fit_id(value)
-    return "" if names_nobody(text) else text
-
-
-def _joined(message: Message, visitor: str, user: str) -> tuple[str, str]:
-    """Say whom an alias is about from now on, and under which id until now.
-
-    Raises Unfit.
-    """
-    former = person_of(message.previous_id) if message.previous_id is not None else ""
-    former = former or (visitor if visitor != user else "")
-    if not (user and former):
-        raise Unfit("required")
-    return user, former if former != user else ""
-
-
-def _fit_id(value: ClientId) -> str:
-    """Return an id as text; "" for one that cannot be kept."""
-    text = id_text(value)
-    return text if can_be_id(text) else ""
-
-
-# ---- what it says
-
-
-def _event(
-    message: Message, context: Context, said: Said, origin: Origin, instant: Instant
-) -> Event:
-    name, properties, attributes = said
-    page = context.page or _NO_PAGE
-    url, title, referrer = page.url, page.title, page.referrer
-    if name == "view":
-        # Its own address is in its properties, else in its context.
-        own = message.properties or _NOTHING
-        url = _own(own, "url") or url or _own(own, "path") or page.path
-        title = _own(own, "title") or title or message.name
-        referrer = _own(own, "referrer") or referrer
-    if context.campaign is not None and not (url and "utm_" in url):
-        attributes = {**_campaign(context.campaign), **attributes}
-    # Events of one instant are in the order of the client's clock.
-    at_ms, sequence = instant
-    return Event(
-        event_id(message.message_id, origin),
-        name,
-        at_ms,
-        "",
-        sequence,
-        url[:URL_CHARS_MAX] if url else None,
-        title[:TITLE_CHARS_MAX] if title else None,
-        referrer[:URL_CHARS_MAX] if referrer and referrer != _DIRECT else None,
-        properties,
-        attributes,
-        origin,
-    )
-
-
-def _own(properties: Mapping[str, object], name: str) -> str:
-    value = properties.get(name)
-    return value if isinstance(value, str) else ""
-
-
-def _campaign(campaign: Campaign) -> dict[str, Scalar]:
-    """Return the campaign as attributes, all five of them when there is any."""
-    told = {
-        "utm.source": campaign.source,
-        "utm.medium": campaign.medium,
-        "utm.campaign": campaign.name,
-        "utm.term": campaign.term,
-        "utm.content": campaign.content,
-    }
-    if not any(told.values()):
-        return {}
-    return {name: value[:VALUE_CHARS_MAX] if value else None for name, value in told.items()}
-
-
 def _merged(own: Context, batch: Context) -> Context:
     """Put the context of a batch under an item's own; a batch is nobody's, so it tells no traits."""
     told = {name: value for name, value in msgspec.structs.asdict(own).items() if value is not None}
     return msgspec.structs.replace(batch, **{"traits": None, **told})
-
-
-# ---- when it was
-
-
-def _instant(message: Message, reception: Reception, visitor: str, clocks: ClientClocks) -> Instant:
-    stamp = message.timestamp if message.original_timestamp is None else message.original_timestamp
-    client_ms = _ms(stamp)
-    if client_ms is None:
-        return reception.now_ms, 0
-    sent_ms = _ms(message.sent_at) if reception.sent_ms is None else reception.sent_ms
-    device = visitor if reception.is_browser else visitor + _SERVER
-    at_ms = clocks.corrected(reception.workspace, device, client_ms, sent_ms, reception.now_ms)
-    return at_ms, client_ms
-
-
-def _ms(value: Timestamp) -> int | None:
-    """Return Unix milliseconds; a time without an offset is in UTC."""
-    if isinstance(value, datetime):
-        return round((value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp() * 1_000)
-    return None if value is None else instant_ms(value)
-
-
-def sent_ms_of(raw: msgspec.Raw) -> int | None:
-    """Return when a batch was sent, by its sender's clock; None where that is not told."""
-    try:
-        return _ms(_sent_decoder.decode(raw))
-    except msgspec.MsgspecError:
-        return None
 
 
 def _name_of(raw: msgspec.Raw) -> str | None:
@@ -274,3 +228,71 @@ def _name_of(raw: msgspec.Raw) -> str | None:
     except ApiError:
         return None
     return _fit_id(name) or None
+
+
+# ---- whose an item is, and when it was
+
+
+def _whose(message: Message, context: Context, reception: Reception) -> Whose:
+    """Say whose a message is; of nobody is one whose visitor is ""."""
+    user = person_of(message.user_id) if message.user_id is not None else ""
+    anonymous = person_of(message.anonymous_id) if message.anonymous_id is not None else ""
+    visit = _fit_id(context.session_id) if context.session_id is not None else ""
+    return Whose(anonymous or reception.anonymous or user, user, visit)
+
+
+@lru_cache(maxsize=PEOPLE_LEN_MAX)
+def person_of(value: str | int) -> str:
+    """Return the id of a person; "" for one that cannot be kept, or that stands for nobody."""
+    text = _fit_id(value)
+    return "" if names_nobody(text) else text
+
+
+def _joined(message: Message, whose: Whose) -> Whose:
+    """Say whom an alias is about from now on, and under which id until now.
+
+    Raises Unfit.
+    """
+    user = whose.user
+    former = person_of(message.previous_id) if message.previous_id is not None else ""
+    former = former or (whose.visitor if whose.visitor != user else "")
+    if not (user and former):
+        raise Unfit("required")
+    return Whose(user, user, whose.visit, former if former != user else "")
+
+
+def _fit_id(value: ClientId) -> str:
+    """Return an id as text; "" for one that cannot be kept."""
+    text = id_text(value)
+    return text if can_be_id(text) else ""
+
+
+def _origin(message: Message) -> Origin:
+    return "rudder" if message.channel else "segment"
+
+
+def _corrected(
+    times: list[int], first: Message, whose: Whose, reception: Reception, clocks: ClientClocks
+) -> list[int]:
+    """Return times of messages that were sent together in ours; a server's clock is not its visitors'."""
+    device = whose.visitor if reception.is_browser else whose.visitor + _SERVER
+    sent_ms = ms_of(first.sent_at) if reception.sent_ms is None else reception.sent_ms
+    return clocks.corrected_in_turn(reception.workspace, device, times, sent_ms, reception.now_ms)
+
+
+def _arrival(
+    whose: Whose, events: list[Event], context: Context, reception: Reception, size_bytes: int
+) -> Arrival:
+    """Say of events whose they are, and what the first one's context says of the browser."""
+    zone, locale = context.timezone or "", context.locale or ""
+    return Arrival(
+        whose.visitor,
+        events,
+        whose.user,
+        whose.visit,
+        whose.former,
+        (context.user_agent or reception.user_agent)[:AGENT_CHARS_MAX],
+        zone if "/" in zone and len(zone) <= CONTEXT_CHARS_MAX else "",
+        locale if len(locale) <= CONTEXT_CHARS_MAX else "",
+        size_bytes,
+    )

@@ -9,7 +9,8 @@ from msgspec import Raw
 
 from server.errors import ApiError
 from server.ingest.bodies import plain_body
-from server.ingest.segment import sent_ms_of
+from server.ingest.segment_items import GoodItems, good_body
+from server.ingest.segment_times import sent_ms_of
 from server.wire.decoding import field_error
 from server.wire.segment import BODY_BYTES_MAX, EVENT_BYTES_MAX, Batch, Context, Keyed
 from server.wire.surrogates import mended
@@ -27,13 +28,13 @@ _keyed_reader = TolerantReader(Keyed)
 
 
 class Parcel(msgspec.Struct, frozen=True):
-    """What a request holds: its items, undecoded, and what stands around them.
+    """What a request holds: its items, and what stands around them.
 
     `key` is the body's, "" for none; `sent_ms` None where that is not told. `size_bytes` is the body's,
     decompressed.
     """
 
-    items: list[Raw]
+    items: GoodItems | list[Raw]
     key: str
     size_bytes: int
     sent_ms: int | None = None
@@ -47,13 +48,13 @@ def read_batch(headers: Mapping[bytes, bytes], body: bytes) -> Parcel:
     invalid_type where there is no list of items.
     """
     plain = plain_body(headers, body, BODY_BYTES_MAX)
-    batch = _batch_of(plain)
+    items, around = good_body(plain) or _batch_of(plain)
     return Parcel(
-        items=batch.batch,
-        key=_text_of(batch.write_key),
+        items=items,
+        key=_text_of(around.write_key),
         size_bytes=len(plain),
-        sent_ms=sent_ms_of(batch.sent_at),
-        context=_context_of(batch.context),
+        sent_ms=sent_ms_of(around.sent_at),
+        context=_context_of(around.context),
     )
 
 
@@ -97,7 +98,12 @@ def base64_text(value: str) -> str:
 # ---- parts
 
 
-def _batch_of(plain: bytes) -> Batch:
+def _batch_of(plain: bytes) -> tuple[list[Raw], Batch]:
+    batch = _any_batch(plain)
+    return batch.batch, batch
+
+
+def _any_batch(plain: bytes) -> Batch:
     try:
         return _batch_decoder.decode(plain)
     except msgspec.ValidationError as error:

@@ -7,7 +7,7 @@ from engine.events import Origin, Scalar
 from engine.limits import VALUE_CHARS_MAX
 from server.errors import ApiError
 from server.ingest.arrivals import Unfit
-from server.ingest.foreign_words import foreign_words
+from server.ingest.foreign_words import foreign_words, plain_words
 from server.ingest.wording import field_name
 from server.wire.decoding import DEPTH_MAX, INTEGER_MAX
 from server.wire.segment import Context, Message
@@ -17,6 +17,10 @@ NAME_CHARS_MAX = 128
 
 TRAITS_MAX = 200
 """Traits that one message sets; further ones are dropped. test_more_traits_than_are_set_are_dropped"""
+
+PLAIN_FIELDS_MAX = 32
+"""Properties of an event whose names are remembered together; those of a larger one are looked up one by one.
+test_an_event_of_many_fields_is_said_as_one_of_few"""
 
 Properties = dict[str, object]
 Attributes = dict[str, Scalar]
@@ -39,6 +43,22 @@ def track(message: Message, context: Context, origin: Origin) -> Said:
 
     Raises Unfit.
     """
+    event, properties = message.event or "", message.properties or {}
+    if len(event) > NAME_CHARS_MAX or event == "set" or not _are_plain(properties):
+        return _track_any(message, context, origin)
+    words = plain_words(origin, event, *properties)
+    if words is None:
+        return _track_any(message, context, origin)
+    name, reword = words
+    if reword is not None:
+        reword(properties)
+    if name != event:
+        properties["$name"] = event
+    return name, properties, known_of(context) if context.traits else {}
+
+
+def _track_any(message: Message, context: Context, origin: Origin) -> Said:
+    """Say it, however its name is written and whatever its properties hold."""
     wire_name = (message.event or "").strip()[:NAME_CHARS_MAX]
     if not wire_name:
         raise Unfit("required")
@@ -52,7 +72,8 @@ def track(message: Message, context: Context, origin: Origin) -> Said:
 
 def view(message: Message, context: Context, _: Origin) -> Said:
     """A page or a screen was shown; what is said of its address is told by the event itself."""
-    properties = _beside_the_page(message.properties) if message.properties else {}
+    given = message.properties
+    properties = {} if not given or given.keys() <= _OF_THE_PAGE else _beside_the_page(given)
     if message.name:
         properties["name"] = message.name
     if message.category:
@@ -91,6 +112,14 @@ SAYINGS: Mapping[str, Saying] = {
 
 
 # ---- fields
+
+
+def _are_plain(properties: Properties) -> bool:
+    """Tell whether few properties are kept as they are, all of them."""
+    for value in properties.values():
+        if type(value) not in _PLAIN and not (isinstance(value, int) and _is_kept(value)):
+            return False
+    return len(properties) <= PLAIN_FIELDS_MAX
 
 
 def fields_of(given: Mapping[str, object] | None) -> Properties:

@@ -48,7 +48,7 @@ class Campaign(Struct, frozen=True, gc=False):
     content: str | None = None
 
 
-class Context(Struct, frozen=True, rename="camel"):
+class Context(Struct, frozen=True, rename="camel", gc=False):
     """`context`: what is known of the sender. `session_id` is RudderStack's, a number of milliseconds."""
 
     page: Page | None = None
@@ -60,7 +60,7 @@ class Context(Struct, frozen=True, rename="camel"):
     traits: dict[str, object] | None = None
 
 
-class Message(Struct, frozen=True, rename="camel"):
+class Message(Struct, frozen=True, rename="camel", gc=False):
     """One call of a client, of any type. `channel` is set by RudderStack's clients alone."""
 
     type: str | None = None
@@ -88,6 +88,17 @@ class Batch(Struct, frozen=True, rename="camel"):
     context: Raw = Raw()
     sent_at: Raw = Raw()
     write_key: Raw = Raw()
+
+
+class Around(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """What stands around the items of a batch, where that is nothing unusual."""
+
+    context: Raw = Raw()
+    sent_at: Raw = Raw()
+    write_key: Raw = Raw()
+    integrations: Raw = Raw()
+    message_id: Raw = Raw()
+    timestamp: Raw = Raw()
 
 
 class Keyed(Struct, frozen=True, rename="camel"):
