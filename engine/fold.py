@@ -57,9 +57,20 @@ def apply_event(program: Program, state: State, event: Event) -> int:
     Returns:
         How many attribute values did not fit their declared type and were dropped.
     """
+    if event.at_ms > state.clock_ms:
+        program.approach(state, event.at_ms)
+    rejected = absorb(program, state, event)
+    program.observe(state, state.clock_ms)
+    return rejected
+
+
+def absorb(program: Program, state: State, event: Event) -> int:
+    """Do all that `apply_event` does between bringing the clock to the event and looking at what is held.
+
+    Returns:
+        As `apply_event` does.
+    """
     at_ms, name, attributes = event.at_ms, event.name, event.attributes
-    if at_ms > state.clock_ms:
-        program.approach(state, at_ms)
     rejected = 0
     # A referrer is the session's first page's, or nobody's.
     if attributes or name == "identify" or (event.referrer and state.page_ms < 0):
@@ -82,27 +93,10 @@ def apply_event(program: Program, state: State, event: Event) -> int:
     if name in NOT_EVENTS:
         if name == "heartbeat" and _is_active(event):
             program.fold(state, "activity", NO_FIELDS, True, at_ms)
-        program.observe(state, state.clock_ms)
         return rejected
     fields = event_fields(program, event) if name in program.field_plans else NO_FIELDS
-    program.hear(state, name, fields, from_browser and name in program.activities, at_ms)
+    program.fold(state, name, fields, from_browser and name in program.activities, at_ms)
     return rejected
-
-
-def apply_plain(program: Program, state: State, event: Event) -> None:
-    """Fold an event that says no more than that it happened, in the current tab, which has a page.
-
-    What `apply_event` does with such an event of a browser, without asking for all that it may be.
-    """
-    at_ms, name = event.at_ms, event.name
-    if at_ms > state.clock_ms:
-        program.approach(state, at_ms)
-    if at_ms > state.event_ms:  # noqa: PLR1730  # as above
-        state.event_ms = at_ms
-    state.events += 1
-    enter_tab(program, state, event.tab, at_ms)
-    state.last_event = name
-    program.hear(state, name, NO_FIELDS, name in program.activities, at_ms)
 
 
 def is_activity(program: Program, event: Event) -> bool:
@@ -276,12 +270,11 @@ def text_chars(event: Event) -> int:
 
 
 def _apply_aside(program: Program, state: State, event: Event) -> None:
-    """Fold what has no place of its own in the order of the visitor's events, and look at what is held."""
+    """Fold what has no place of its own in the order of the visitor's events."""
     if event.origin == "engine":
         _apply_own(program, state, event)
     elif event.name not in NOT_EVENTS:
         _count_late(program, state, event)
-    program.observe(state, state.clock_ms)
 
 
 def _apply_own(program: Program, state: State, event: Event) -> None:

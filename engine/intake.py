@@ -46,18 +46,20 @@ def admit_events(
     is_sure = not past and not session.closed
     if is_sure and len(events) == 1 and _is_next(session, events[0], now_ms):
         return Admission(tuple(events), 0, ())
+    marks = _new_foreign(session, events, now_ms, repeated)
+    if marks is not None:
+        return Admission(tuple(events), 0, marks)
     unsure = frozenset[str]() if is_sure else _unsure_loads(session, events, past)
     fresh: list[Event] = []
     seen: list[int] = []
     known: set[int | None] = set(repeated)
     duplicates = 0
     earliest_ms = now_ms - EVENT_AGE_MS_MAX
-    owner = _owner(session.workspace, session.visitor)
     for event in events:
         own = event.id
         load, number = _NO_NUMBER if len(own) > _WIDGET_ID_CHARS_MAX else widget_number(own)
         is_checked = load in unsure if load else own
-        mark = _hash(owner + own) if is_checked else None
+        mark = id_hash(session.workspace, session.visitor, own) if is_checked else None
         is_repeat = mark in known or (load and was_taken(past, load, number))
         if is_repeat or (load and not note_number(session, load, number)):
             duplicates += 1
@@ -67,6 +69,22 @@ def admit_events(
             seen.append(mark)
         fresh.append(event if earliest_ms <= event.at_ms <= now_ms else _in_time(event, now_ms))
     return Admission(tuple(fresh), duplicates, tuple(seen))
+
+
+def _new_foreign(
+    session: Session, events: Sequence[Event], now_ms: int, repeated: frozenset[int]
+) -> tuple[int, ...] | None:
+    """Hash the ids of events that are all foreign, in time and new, as most are; None: not all of them are."""
+    earliest_ms = now_ms - EVENT_AGE_MS_MAX
+    ids: list[str] = []
+    for event in events:
+        own = event.id
+        if len(own) <= _WIDGET_ID_CHARS_MAX or not earliest_ms <= event.at_ms <= now_ms:
+            return None
+        ids.append(own)
+    marks = _hashes(session.workspace, session.visitor, ids)
+    is_new = len(set(marks)) == len(marks) and repeated.isdisjoint(marks)
+    return tuple(marks) if is_new else None
 
 
 def _unsure_loads(session: Session, events: Sequence[Event], past: PastLoads) -> frozenset[str]:
@@ -147,15 +165,19 @@ def _insert_number(ranges: list[int], number: int) -> bool:
 
 def id_hash(workspace: str, visitor: str, event_id: str) -> int:
     """Hash a foreign event id of a visitor to 63 bits."""
-    return _hash(_owner(workspace, visitor) + event_id)
+    return _hashes(workspace, visitor, (event_id,))[0]
 
 
-def _owner(workspace: str, visitor: str) -> str:
-    return f"{workspace}\x1f{visitor}\x1f"
-
-
-def _hash(text: str) -> int:
-    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big") & _HASH_MASK
+def _hashes(workspace: str, visitor: str, ids: Sequence[str]) -> list[int]:
+    """Hash ids of one visitor; what is the same in all is hashed once."""
+    owner = blake2b(f"{workspace}\x1f{visitor}\x1f".encode(), digest_size=8)
+    copy, number = owner.copy, int.from_bytes
+    hashes: list[int] = []
+    for one in ids:
+        whole = copy()
+        whole.update(one.encode())
+        hashes.append(number(whole.digest(), "big") & _HASH_MASK)
+    return hashes
 
 
 def _in_time(event: Event, now_ms: int) -> Event:

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 
 from engine.cart import CART_EVENTS
 from engine.effects import EFFECTIVE_EVENTS
-from engine.events import BROWSER_ORIGINS, Event, Scalar
-from engine.fold import NOT_EVENTS, OF_TAB, apply_event, apply_plain, slim_event, text_chars
+from engine.events import BROWSER_ORIGINS, Event
+from engine.fold import NO_FIELDS, NOT_EVENTS, OF_TAB, absorb, slim_event, text_chars
 from engine.late import follows, move_base, restart_order
 from engine.limits import LATE_MS_MAX, SESSION_EVENTS_MAX, TAIL_EVENTS_MAX, TAIL_TEXT_CHARS_MAX
 from engine.message import Message
-from engine.session import Session
+from engine.session import Session, State
 from rules.compiler.folds import ACTIVITY
 from rules.compiler.program import Program
 
@@ -21,11 +21,11 @@ OF_SENDER: frozenset[str] = frozenset({"consent", "identify"})
 """Events that say something of the visitor."""
 
 _DO_MORE = EFFECTIVE_EVENTS | OF_SENDER
-_SAY_MORE = OF_TAB | NOT_EVENTS | CART_EVENTS
+_SAY_MORE = _DO_MORE | OF_TAB | NOT_EVENTS | CART_EVENTS
 """Events that say more to the fold than that they happened."""
 
-_NO_PROPERTIES: dict[str, object] = {}
-_NO_ATTRIBUTES: dict[str, Scalar] = {}
+_STILL = frozenset({"scroll", "show"})
+"""Those of them that, in a visible current tab, change nothing that conditions read but the scroll depth."""
 
 
 def take_run(
@@ -35,51 +35,54 @@ def take_run(
     first: int,
     *,
     now_ms: int,
-    until_ms: float,
+    until_ms: int,
 ) -> int:
     """Fold events from `first` on while they are usual ones before `until_ms`; return the place of the next."""
-    state, tail = session.state, session.tail
-    if not _can_run(program, session, len(events)):
+    if len(events) - first < 2 or not _can_run(program, session, len(events)):
         return first
-    floor_ms = _floor_ms(session, now_ms)
+    state, page, steady_ms = session.state, program.page(session.state), 0
+    tail, floor_ms, move_ms = _order_of(session, now_ms)
     for place in range(first, len(events)):
         event = events[place]
-        at_ms, name, tab = event.at_ms, event.name, event.tab
-        if at_ms < floor_ms or at_ms >= until_ms or event.attributes or event.counted:
-            return place
-        if name in _DO_MORE or name in program.goal_events or event.origin not in BROWSER_ORIGINS:
-            return place
+        at_ms, name = event.at_ms, event.name
+        if not floor_ms <= at_ms < until_ms or event.attributes or event.counted:
+            break
+        if event.origin not in BROWSER_ORIGINS:
+            break
+        says_more = name in _SAY_MORE or name in program.read_events
+        if says_more and (name in _DO_MORE or name in program.goal_events):
+            break
         if at_ms <= state.clock_ms and not follows(program, session, event):
-            return place
-        if at_ms - session.middle_ms >= LATE_MS_MAX:
+            break
+        if at_ms >= move_ms:
             move_base(session, at_ms)
-            tail, floor_ms = session.tail, _floor_ms(session, now_ms)
-        if at_ms > session.active_ms:  # noqa: PLR1730  # a call of max costs three times as much here
-            session.active_ms = at_ms
-        if (
-            name in _SAY_MORE
-            or name in program.field_plans
-            or tab != state.tab
-            or state.page_ms < 0
-        ):
-            slim = slim_event(program, event)
-            tail.append(slim)
-            session.values_rejected += apply_event(program, state, event)
-            is_full = slim.properties and text_chars(slim) > TAIL_TEXT_CHARS_MAX
+            tail, floor_ms, move_ms = _order_of(session, now_ms)
+        tail.append(event)
+        heard = None
+        if at_ms < steady_ms and event.tab == state.tab and (not says_more or name in _STILL):
+            heard = page.heard.get(name) or program.heard(page, name)
+        if heard is None or heard.stirs:
+            steady_ms = _take_whole(program, state, event, steady_ms)
+            page = program.page(state)
         else:
-            # All that `slim_event` leaves of it.
-            tail.append(
-                Event(
-                    "", name, at_ms, tab, event.sequence, None, None, None,
-                    _NO_PROPERTIES, _NO_ATTRIBUTES, event.origin, False,
-                )
-            )  # fmt: skip
-            apply_plain(program, state, event)
-            is_full = False
-        if is_full or len(tail) > TAIL_EVENTS_MAX:
+            if at_ms > state.clock_ms:  # noqa: PLR1730  # a call of max costs three times as much here
+                state.clock_ms = at_ms
+            if says_more:
+                absorb(program, state, event)
+            else:
+                # What `absorb` does with it.
+                state.event_ms = state.tabs[state.tab].event_ms = at_ms
+                state.events += 1
+                state.last_event = name
+                for function in heard.functions:
+                    function(state.regs, NO_FIELDS, name in program.activities, at_ms)
+        if len(tail) > TAIL_EVENTS_MAX or (says_more and _is_long(program, event)):
             restart_order(session)
-            tail, floor_ms = session.tail, _floor_ms(session, now_ms)
-    return len(events)
+            tail, floor_ms, move_ms = _order_of(session, now_ms)
+    else:
+        place = len(events)
+    _finish(program, session, events[first:place])
+    return place
 
 
 def may_expire(message: Message) -> bool:
@@ -97,6 +100,49 @@ def _can_run(program: Program, session: Session, number: int) -> bool:
     )
 
 
-def _floor_ms(session: Session, now_ms: int) -> int:
-    """Return the instant before which an event is too late for its place."""
-    return max(session.state.start_ms, session.base_ms, now_ms - LATE_MS_MAX)
+def _order_of(session: Session, now_ms: int) -> tuple[list[Event], int, int]:
+    """Return what is kept for late events, and between which instants the next one takes its place in it."""
+    floor_ms = max(session.state.start_ms, session.base_ms, now_ms - LATE_MS_MAX)
+    return session.tail, floor_ms, session.middle_ms + LATE_MS_MAX
+
+
+def _take_whole(program: Program, state: State, event: Event, steady_ms: int) -> int:
+    """Fold an event that may change anything; nothing held changes before `steady_ms`.
+
+    Returns:
+        Until when nothing held changes now, 0 where an event of the current tab might show it.
+    """
+    if event.at_ms >= steady_ms:
+        program.approach(state, event.at_ms)
+    elif event.at_ms > state.clock_ms:
+        state.clock_ms = event.at_ms
+    # Without attributes nothing is rejected.
+    absorb(program, state, event)
+    steady_ms = program.look(state)
+    return steady_ms if _is_in_view(state) else 0
+
+
+def _is_in_view(state: State) -> bool:
+    """Tell whether the current tab shows a page: then an event there says nothing new of either."""
+    tab = state.tabs.get(state.tab)
+    is_in_view = state.page_since_ms >= 0 and state.site_since_ms >= 0
+    return is_in_view and tab is not None and tab.closes_ms < 0
+
+
+def _is_long(program: Program, event: Event) -> bool:
+    """Tell whether the texts of an event are too many to be kept with it."""
+    return (
+        bool(event.properties)
+        and text_chars(event) > TAIL_TEXT_CHARS_MAX
+        and text_chars(slim_event(program, event)) > TAIL_TEXT_CHARS_MAX
+    )
+
+
+def _finish(program: Program, session: Session, taken: Sequence[Event]) -> None:
+    """Note that a run took events, and leave out what a second fold does not read of those still kept."""
+    if not taken:
+        return
+    session.active_ms = max(session.active_ms, taken[-1].at_ms)
+    tail = session.tail
+    for place in range(max(0, len(tail) - len(taken)), len(tail)):
+        tail[place] = slim_event(program, tail[place])

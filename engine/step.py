@@ -4,8 +4,6 @@ Live serving, replay, in-file tests and the analyses all come through here with 
 decide the same. An input carries its instant; nothing here asks the time.
 """
 
-from math import inf
-
 import msgspec
 
 from engine.carrying import carry_out
@@ -34,6 +32,7 @@ from engine.session import Session, State
 from engine.tabs import next_silence
 from engine.telling import moved, tell, withdraw
 from rules.compiler.program import Program
+from rules.facts import NEVER_MS
 
 
 class Arrived(msgspec.Struct, frozen=True, tag="events", gc=False):
@@ -263,10 +262,10 @@ def _hide_silent_tabs(ground: Ground, now_ms: int) -> None:
         state = ground.session.state
 
 
-def _quiet_until(state: State) -> float:
+def _quiet_until(state: State) -> int:
     """Return the instant before which no tab of those that are open falls silent."""
     silence = next_silence(state)
-    return inf if silence is None else silence[0]
+    return NEVER_MS if silence is None else silence[0]
 
 
 def _agents_changed(session: Session, agents: int) -> bool:

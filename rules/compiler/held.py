@@ -3,11 +3,12 @@
 import ast
 from collections.abc import Iterator, Sequence
 
-from rules.checked import Throughout
+from rules.checked import CheckedSet, Cond, QuietFor, ScoreTest, ScrollTest, Throughout
 from rules.compiler import emit
-from rules.compiler.conditions import Goal
-from rules.compiler.layout import Layout
-from rules.compiler.predicates import holds
+from rules.compiler.conditions import Goal, score_conditions, walk
+from rules.compiler.folds import ACTIVITY
+from rules.compiler.layout import Layout, registers_of, score_registers
+from rules.compiler.predicates import holds, quiet_since
 from rules.compiler.registers import held_key
 from rules.compiler.scope import PARAMETERS, Scope
 from rules.compiler.wakes import pending
@@ -39,8 +40,75 @@ def next_functions(layout: Layout) -> Iterator[ast.FunctionDef]:
         )
 
 
+def look_functions(checked: CheckedSet, layout: Layout) -> Iterator[ast.FunctionDef]:
+    """Write the functions that do both: look at every held condition now, and return until when all stay.
+
+    Before that instant no event changes any of them that only counts as activity: the instant at which
+    the first `no activity for d` among what they read can come true is taken into account.
+    """
+    quiet = min(_quiet_tests(checked, layout), key=lambda test: test.quiet_ms, default=None)
+    for number, piece in enumerate(_pieces(layout)):
+        scope = Scope(layout)
+        body = [line for test in piece for line in _look(scope, test)]
+        start = emit.assign("best", emit.never() if quiet is None else _quiet_from(scope, quiet))
+        end = emit.give(emit.name("best"))
+        yield emit.function(f"look_{number}", PARAMETERS, [*scope.prelude(), start, *body, end])
+
+
+def reads_scroll(checked: CheckedSet, layout: Layout) -> bool:
+    """Tell whether a held condition can change with the depth of a scroll."""
+    return any(isinstance(cond, ScrollTest) for cond in _read(checked, layout))
+
+
+def stirring_cells(checked: CheckedSet, layout: Layout) -> frozenset[int]:
+    """Return the cells whose change can change a held condition at once, `no activity for d` apart."""
+    quiet = {test.key for test in _quiet_tests(checked, layout)}
+    read = [
+        register
+        for cond in _read(checked, layout)
+        if cond.key not in quiet
+        for register in registers_of(cond)
+    ]
+    if _reads_score(layout):
+        read.extend(score_registers(checked))
+    return frozenset(layout.number(register.key) for register in read)
+
+
+def _quiet_from(scope: Scope, test: QuietFor) -> ast.expr:
+    return emit.add(quiet_since(scope, test), emit.const(test.quiet_ms))
+
+
+def _quiet_tests(checked: CheckedSet, layout: Layout) -> list[QuietFor]:
+    """Return what is read of the visitor's being active anywhere: nearly every event is activity."""
+    return [
+        cond
+        for cond in _read(checked, layout)
+        if isinstance(cond, QuietFor)
+        and cond.pattern.event == ACTIVITY
+        and cond.pattern.page is None
+    ]
+
+
+def _read(checked: CheckedSet, layout: Layout) -> Iterator[Cond]:
+    """Yield the conditions that held ones are made of, those of the score with them when it is read."""
+    for test in _held_tests(layout):
+        yield from walk(test.item)
+    if _reads_score(layout):
+        yield from score_conditions(checked)
+
+
+def _reads_score(layout: Layout) -> bool:
+    return any(
+        isinstance(part, ScoreTest) for test in _held_tests(layout) for part in walk(test.item)
+    )
+
+
+def _held_tests(layout: Layout) -> list[Throughout]:
+    return [register.held for register in layout.registers if register.held is not None]
+
+
 def _pieces(layout: Layout) -> Iterator[Sequence[Throughout]]:
-    tests = [register.held for register in layout.registers if register.held is not None]
+    tests = _held_tests(layout)
     for start in range(0, len(tests), HELD_A_PIECE):
         yield tests[start : start + HELD_A_PIECE]
 
@@ -57,6 +125,25 @@ def _observe(scope: Scope, test: Throughout) -> list[ast.stmt]:
     )
 
 
+def _look(scope: Scope, test: Throughout) -> list[ast.stmt]:
+    """What `_observe` does, and `_next_change` for the register as it is then."""
+    number = scope.layout.number(held_key(test))
+    begin = emit.assign_item(emit.name("regs"), number, emit.now())
+    end = emit.assign_item(emit.name("regs"), number, emit.const(-1))
+    unnoticed = emit.compare(scope.cell(held_key(test)), "<", emit.const(0))
+    ceases = pending(scope, test.item, Goal.NOT_TRUE)
+    begins = pending(scope, test.item, Goal.TRUE)
+    return emit.when(
+        holds(scope, test.item, Goal.TRUE),
+        [*emit.when(unnoticed, [begin]), *_take(ceases)],
+        [end, *_take(begins)],
+    )
+
+
+def _take(instant: ast.expr | None) -> list[ast.stmt]:
+    return [] if instant is None else emit.take_if_earlier(instant)
+
+
 def _next_change(scope: Scope, test: Throughout) -> list[ast.stmt]:
     """Ask the condition, not the register, which may lag behind as after a reload: bounds hold for the truth."""
     ceases = pending(scope, test.item, Goal.NOT_TRUE)
@@ -65,6 +152,6 @@ def _next_change(scope: Scope, test: Throughout) -> list[ast.stmt]:
     soon = emit.take_if_earlier(emit.add(emit.now(), emit.const(1)))
     return emit.when(
         holds(scope, test.item, Goal.TRUE),
-        emit.when(unnoticed, soon, [] if ceases is None else emit.take_if_earlier(ceases)),
-        [] if begins is None else emit.take_if_earlier(begins),
+        emit.when(unnoticed, soon, _take(ceases)),
+        _take(begins),
     )

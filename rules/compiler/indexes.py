@@ -27,11 +27,22 @@ PAGE_EVENTS = frozenset({"view", "show", "hide"})
 """They can change the current page, and with it everything."""
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What an event does on a page: the functions it runs, and whether held conditions read what they change.
+
+    An event that does not stir them can only be activity, which `Program.look` takes into account.
+    """
+
+    functions: tuple[Folder, ...]
+    stirs: bool
+
+
 @dataclass(slots=True)
 class KnownPage:
     """What a program knows of one page: bits of the tested lists, the mask of rules that may speak.
 
-    `plan` decides all these rules, `decide` alone once one function does, and `folds` are what events run
+    `plan` decides all these rules, `decide` alone once one function does, and `heard` is what events do
     here, by name: all are made when they are first asked for.
     """
 
@@ -39,7 +50,7 @@ class KnownPage:
     rules: int
     plan: Plan | None = None
     decide: Decider | None = None
-    folds: dict[str, tuple[Folder, ...]] = field(default_factory=dict)
+    heard: dict[str, Heard] = field(default_factory=dict)
 
 
 class PageIndex(dict[str, KnownPage]):

@@ -40,7 +40,8 @@ class Layout:
 
     `tested_lists` are asked while rules run, so their bits stand in the small number that is kept for
     each page; lists of `on page` and `except page` become masks of rules instead (`indexes.py`).
-    `score_moves`: some term of the score can change without an event.
+    `score_moves`: some term of the score can change without an event. `score_drifts` are the signs, 1 and
+    -1, of those that do so bit by bit.
     `attributes` are all that the conditions and the score read, by name.
     """
 
@@ -50,6 +51,7 @@ class Layout:
     bits: dict[str, int]
     attributes: dict[str, AttributePlan]
     score_moves: bool
+    score_drifts: frozenset[int]
     sources: Mapping[str, Source]
 
     def number(self, key: str) -> int:
@@ -72,13 +74,13 @@ def lay_out(checked: CheckedSet, sources: Mapping[str, Source]) -> Layout:
     lists: dict[str, PageList] = {}
     attributes: dict[str, AttributePlan] = {}
     seen: set[str] = set()
-    for register in _score_registers(checked):
+    for register in score_registers(checked):
         _demand(registers, lists, register)
     for cond in all_conditions(checked):
         if cond.key in seen:
             continue
         seen.add(cond.key)
-        for register in _condition_registers(cond):
+        for register in registers_of(cond):
             _demand(registers, lists, register)
         if isinstance(cond, PageTest):
             lists.setdefault(cond.pages.key, cond.pages)
@@ -95,6 +97,11 @@ def lay_out(checked: CheckedSet, sources: Mapping[str, Source]) -> Layout:
         attributes=attributes,
         score_moves=any(isinstance(term, TimeTerm) for term in checked.score.terms)
         or any(_moves(cond) for cond in score_conditions(checked)),
+        score_drifts=frozenset(
+            1 if term.amount > 0 else -1
+            for term in checked.score.terms
+            if isinstance(term, TimeTerm)
+        ),
         sources=sources,
     )
 
@@ -141,13 +148,15 @@ def _demand(registers: dict[str, Register], lists: dict[str, PageList], register
             lists.setdefault(pattern.page.key, pattern.page)
 
 
-def _score_registers(checked: CheckedSet) -> Iterator[Register]:
+def score_registers(checked: CheckedSet) -> Iterator[Register]:
+    """Yield the registers that the score counts, its conditions apart."""
     for term in checked.score.terms:
         if isinstance(term, EventTerm):
             yield _of_pattern("session_count", term.pattern)
 
 
-def _condition_registers(cond: Cond) -> Iterator[Register]:
+def registers_of(cond: Cond) -> Iterator[Register]:
+    """Yield the registers that one condition, not its parts, reads."""
     match cond:
         case CountTest():
             yield from _count_registers(cond)

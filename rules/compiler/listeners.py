@@ -6,7 +6,8 @@ from typing import cast
 from rules.checked import CheckedSet, Pattern
 from rules.compiler.build import Folder, build
 from rules.compiler.folds import ACTIVITY, fold_functions, listens
-from rules.compiler.indexes import KnownPage
+from rules.compiler.held import reads_scroll, stirring_cells
+from rules.compiler.indexes import Heard, KnownPage
 from rules.compiler.layout import Layout, patterns_of
 from rules.compiler.registers import Register
 
@@ -28,46 +29,46 @@ class Listeners:
         self._checked = checked
         self._layout = layout
         self._namespace = namespace
-        self.names = frozenset(
+        self._stirring = stirring_cells(checked, layout)
+        self._stirring_names = frozenset({"scroll"} if reads_scroll(checked, layout) else ())
+        self.names = self._stirring_names.union(
             pattern.event for register in layout.registers for pattern in patterns_of(register)
         )
         self._registers: dict[str, Listening] = {}
         self._page_masks: dict[str, int] = {}
-        self._written: dict[tuple[str, int, bool], tuple[Folder, ...]] = {}
+        self._written: dict[tuple[str, int, bool], Heard] = {}
 
-    def on_page(self, page: KnownPage, name: str) -> tuple[Folder, ...]:
-        """Return what an event runs on a page, remembered with the page."""
+    def on_page(self, page: KnownPage, name: str) -> Heard:
+        """Return what an event does on a page, remembered with the page."""
         event = name if name in self.names else ACTIVITY
-        functions = page.folds.get(event)
-        if functions is None:
-            functions = page.folds[event] = self.in_order(event, page.bits)
+        heard = page.heard.get(event)
+        if heard is None:
+            heard = page.heard[event] = self.in_order(event, page.bits)
         if name in self._checked.events:
             # Known names are few; those that visitors make up must not fill the page's memory.
-            page.folds[name] = functions
-        return functions
+            page.heard[name] = heard
+        return heard
 
-    def in_order(self, name: str, page_bits: int) -> tuple[Folder, ...]:
-        """Return what an event runs on pages with these bits."""
-        return self._functions(name, page_bits, late=False)
+    def in_order(self, name: str, page_bits: int) -> Heard:
+        """Return what an event does on pages with these bits."""
+        return self._heard(name, page_bits, late=False)
 
-    def late(self, name: str, page_bits: int) -> tuple[Folder, ...]:
-        """Return what an event runs that is more than 10 s late: it counts for the session and no more."""
-        return self._functions(name, page_bits, late=True)
+    def late(self, name: str, page_bits: int) -> Heard:
+        """Return what an event does that is more than 10 s late: it counts for the session and no more."""
+        return self._heard(name, page_bits, late=True)
 
-    def _functions(self, name: str, page_bits: int, *, late: bool) -> tuple[Folder, ...]:
+    def _heard(self, name: str, page_bits: int, *, late: bool) -> Heard:
         event = name if name in self.names else ACTIVITY
         listening = self._listening(event)
         told_apart = page_bits & self._page_masks[event]
         key = (event, told_apart, late)
-        functions = self._written.get(key)
-        if functions is None:
-            functions = self._write(
-                event, told_apart, _of_session(listening) if late else listening
-            )
+        heard = self._written.get(key)
+        if heard is None:
+            heard = self._write(event, told_apart, _of_session(listening) if late else listening)
             if len(self._written) >= FOLDS_MAX:
                 del self._written[next(iter(self._written))]
-            self._written[key] = functions
-        return functions
+            self._written[key] = heard
+        return heard
 
     def _listening(self, event: str) -> Listening:
         known = self._registers.get(event)
@@ -85,7 +86,7 @@ class Listeners:
         self._page_masks[event] = mask
         return found
 
-    def _write(self, event: str, page_bits: int, listening: Listening) -> tuple[Folder, ...]:
+    def _write(self, event: str, page_bits: int, listening: Listening) -> Heard:
         hearing = [
             (number, register)
             for number, register in listening
@@ -95,10 +96,14 @@ class Listeners:
                 for pattern in patterns_of(register)
             )
         ]
-        return tuple(
+        functions = tuple(
             cast("Folder", build(function, self._namespace))
             for function in fold_functions(self._checked, self._layout, event, page_bits, hearing)
         )
+        stirs = event in self._stirring_names or any(
+            number in self._stirring for number, _ in hearing
+        )
+        return Heard(functions, stirs)
 
     def _page_bit(self, pattern: Pattern) -> int:
         return 0 if pattern.page is None else self._layout.bit(pattern.page)

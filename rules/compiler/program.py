@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
 from rules.checked import CheckedSet, FieldPlan, PageList, RulePlan, Value
-from rules.compiler.build import GENERATED, Decider, Evaluator, Folder, build, new_namespace
+from rules.compiler.build import GENERATED, Decider, Evaluator, build, new_namespace
 from rules.compiler.decides import decide_function
 from rules.compiler.folds import ACTIVITY
-from rules.compiler.held import next_functions, observe_functions
-from rules.compiler.indexes import EventIndex, KnownPage, PageIndex
+from rules.compiler.held import look_functions, next_functions, observe_functions
+from rules.compiler.indexes import EventIndex, Heard, KnownPage, PageIndex
 from rules.compiler.layout import lay_out
 from rules.compiler.listeners import Listeners
 from rules.compiler.mentions import attribute_names, field_plans, query_names
@@ -50,6 +50,7 @@ class Program:
         self.goal_events: frozenset[str] = frozenset(
             pattern.event for goal in checked.goals for pattern in goal.patterns
         )
+        self.read_events: frozenset[str] = self.goal_events.union(self.field_plans)
         never_on = checked.policy.never_on
         self.never_on_bit: int = 0 if never_on is None else layout.bit(never_on)
         self.has_held: bool = any(cell.kind == "held" for cell in layout.registers)
@@ -69,6 +70,10 @@ class Program:
         )
         self._next_held = tuple(
             cast("Evaluator", build(one, self._namespace)) for one in next_functions(layout)
+        )
+        self._look = tuple(
+            cast("Evaluator", build(one, self._namespace))
+            for one in look_functions(checked, layout)
         )
 
     # ---- what to remember
@@ -90,28 +95,18 @@ class Program:
         `state` already stands on the event's page, with page counts set to 0 for a view. `fields` are
         converted (`field_plans`). Held conditions are left as they are: see `observe`.
         """
-        for function in self._hearers(self._pages[state.page_key], name):
-            function(state.regs, fields, is_activity, t_ms)
-
-    def hear(
-        self,
-        state: State,
-        name: str,
-        fields: Mapping[str, Value],
-        is_activity: bool,  # noqa: FBT001  # a truth about the event, not a switch
-        t_ms: int,
-    ) -> None:
-        """Let the registers see an event, then look at the held conditions: `fold` and `observe` in one."""
         page = self._pages[state.page_key]
-        for function in self._hearers(page, name):
+        heard = page.heard.get(name) or self._listeners.on_page(page, name)
+        for function in heard.functions:
             function(state.regs, fields, is_activity, t_ms)
-        for observe in self._observe:
-            observe(state, state.clock_ms, page.bits)
 
-    def _hearers(self, page: KnownPage, name: str) -> tuple[Folder, ...]:
-        """Return what registers do with an event of this name on a page; asked quickly where the page remembers it."""
-        functions = page.folds.get(name)
-        return self._listeners.on_page(page, name) if functions is None else functions
+    def page(self, state: State) -> KnownPage:
+        """Return what is known of the page that a state stands on: to be asked once for many events."""
+        return self._pages[state.page_key]
+
+    def heard(self, page: KnownPage, name: str) -> Heard:
+        """Return what an event of this name does on a page, remembered with the page (`KnownPage.heard`)."""
+        return self._listeners.on_page(page, name)
 
     def fold_late(
         self,
@@ -122,7 +117,7 @@ class Program:
     ) -> None:
         """Let an event that is more than 10 s late count for the session, and for nothing else."""
         bits = self._pages[state.page_key].bits
-        for function in self._listeners.late(name, bits):
+        for function in self._listeners.late(name, bits).functions:
             function(state.regs, fields, is_activity, 0)
 
     # ---- held conditions
@@ -152,6 +147,20 @@ class Program:
             bits = self._pages[state.page_key].bits
             for function in self._observe:
                 function(state, now_ms, bits)
+
+    def look(self, state: State) -> int:
+        """Do what `observe` does, at the state's clock; return until when the held conditions stay as they are.
+
+        Before that instant neither the clock changes any of them nor an event that does not stir them
+        (`Heard`), so that neither `approach` nor `observe` would find anything.
+        """
+        bits = self._pages[state.page_key].bits
+        steady_ms = NEVER_MS
+        for function in self._look:
+            due_ms = function(state, state.clock_ms, bits)
+            if due_ms < steady_ms:  # noqa: PLR1730  # as in `_pass_changes`
+                steady_ms = due_ms
+        return steady_ms
 
     def next_held(self, state: State, now_ms: int) -> int:
         """Return the next instant > now at which a held condition can change, or NEVER_MS."""

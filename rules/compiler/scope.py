@@ -16,7 +16,7 @@ PARAMETERS = ("state", "now", "page")
 SCORE_MAX = 100
 """The score is a whole number from 0 to this (LANGUAGE.md 5.1)."""
 
-Local = OneOf["regs", "attrs", "score"]
+Local = OneOf["regs", "attrs", "score", "rises", "falls"]
 
 # A clock's cells: (time already seen, running since) for visible time, (started,) for an age.
 _VISIBLE = {
@@ -78,6 +78,18 @@ class Scope:
         known = emit.compare(emit.name("score"), ">=", emit.const(0))
         return emit.choose(known, emit.name("score"), fresh)
 
+    def score_turn(self, move: OneOf["rises", "falls"]) -> ast.expr:
+        """Ask when a turn of some term can first move the score that way, at the first use and at most once.
+
+        For scores that move that way by turns alone: the functions then read neither score nor target.
+        """
+        self._used.add(move)
+        arguments = (*map(emit.name, PARAMETERS), emit.const(0), emit.const(0))
+        fresh = emit.keep(move, emit.call(emit.name(f"score_{move}"), *arguments))
+        return emit.choose(
+            emit.compare(emit.name(move), ">=", emit.const(0)), emit.name(move), fresh
+        )
+
     def share(self, key: str, goal: Goal, value: ast.expr) -> None:
         """Give a condition's truth a local of its own, set before the body."""
         local = f"c{len(self._shared) + 1}"
@@ -96,8 +108,11 @@ class Scope:
             lines.append(emit.assign("regs", emit.attr("state", "regs")))
         if "attrs" in self._used:
             lines.append(emit.assign("attrs", emit.attr("state", "attrs")))
-        if "score" in self._used:
-            lines.append(emit.assign("score", emit.const(-1)))
+        lines.extend(
+            emit.assign(local, emit.const(-1))
+            for local in ("score", "rises", "falls")
+            if local in self._used
+        )
         lines.extend(
             emit.assign(clock, self._reading(clock)) for clock in _ORDER if clock in self._clocks
         )

@@ -8,6 +8,7 @@ level would take time exponential in the nesting.
 import ast
 import math
 from collections.abc import Iterable, Sequence
+from typing import Literal as OneOf
 
 from rules.checked import (
     All,
@@ -117,22 +118,24 @@ def _score(scope: Scope, cond: ScoreTest, goal: Goal) -> ast.expr | None:
         return None
     match cond.op if goal.is_upper else emit.opposite(cond.op):
         case ">=":
-            return _score_to(scope, "score_rises", math.ceil(cond.number))
+            return _score_to(scope, "rises", math.ceil(cond.number))
         case ">":
-            return _score_to(scope, "score_rises", math.floor(cond.number) + 1)
+            return _score_to(scope, "rises", math.floor(cond.number) + 1)
         case "<=":
-            return _score_to(scope, "score_falls", math.floor(cond.number))
+            return _score_to(scope, "falls", math.floor(cond.number))
         case "<":
-            return _score_to(scope, "score_falls", math.ceil(cond.number) - 1)
+            return _score_to(scope, "falls", math.ceil(cond.number) - 1)
         case _:
             return emit.call(emit.name("score_turns"), *map(emit.name, PARAMETERS))
 
 
-def _score_to(scope: Scope, function: str, target: int) -> ast.expr | None:
+def _score_to(scope: Scope, move: OneOf["rises", "falls"], target: int) -> ast.expr | None:
     if not 0 <= target <= SCORE_MAX:
         return None
+    if (1 if move == "rises" else -1) not in scope.layout.score_drifts:
+        return scope.score_turn(move)
     arguments = (*map(emit.name, PARAMETERS), scope.score(), emit.const(target))
-    return emit.call(emit.name(function), *arguments)
+    return emit.call(emit.name(f"score_{move}"), *arguments)
 
 
 def _count(scope: Scope, cond: CountTest, goal: Goal) -> ast.expr | None:

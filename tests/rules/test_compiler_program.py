@@ -141,6 +141,47 @@ def test_evaluating_changes_nothing() -> None:
     assert repr(visit.engine.state) == before
 
 
+@pytest.mark.parametrize(
+    ("condition", "name", "stirs"),
+    [
+        ("no activity for 20s", "click", False),
+        ("no activity of cart for 20s", "click", True),
+        ("no click for 20s", "click", True),
+        ("no click for 20s", "purchase", False),
+        ("at least 1 activity in last 20s", "click", True),
+        ("seen click then purchase within 20s", "purchase", True),
+        ("scroll_depth >= 50%", "scroll", True),
+        ("time_on_page >= 20s", "scroll", False),
+        ("score >= 10", "view", True),
+        ("score >= 10", "click", False),
+        ("cart.total >= $50", "view", False),
+    ],
+)
+def test_an_event_stirs_held_conditions_that_read_what_it_changes(
+    condition: str, name: str, stirs: bool
+) -> None:
+    declared = """
+attribute cart.total: money default $0
+pages cart = "/cart"
+score { +10 per view up to 30  -5 when no activity for 60s }
+"""
+    program = one_rule(f"({condition}) for 3s", declared=declared)
+    visit = Visit(program).event(0, "view", "/cart")
+    assert program.heard(program.page(visit.engine.state), name).stirs is stirs
+
+
+def test_a_look_tells_until_when_nothing_held_changes_activity_apart() -> None:
+    program = one_rule("(no activity for 4s and time_on_page >= 2s) for 3s")
+    visit = Visit(program).event(0, "view", "/a")
+    assert program.look(visit.engine.state) == ms(4)
+    visit.engine.look(ms(5))
+    # It is quiet: any activity would end that.
+    assert program.look(visit.engine.state) == ms(4)
+    assert program.next_held(visit.engine.state, ms(5)) == NEVER_MS
+    visit.event(6, "click")
+    assert program.look(visit.engine.state) == ms(10)
+
+
 def many_rules(count: int) -> Program:
     rules = "\n".join(
         f'rule r{number} "R" {{ on any page when time_on_page >= {number + 1}s'

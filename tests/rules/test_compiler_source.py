@@ -7,7 +7,7 @@ from rules.checked import CheckedSet
 from rules.compiler.build import new_namespace
 from rules.compiler.decides import decide_function
 from rules.compiler.folds import fold_functions, listens
-from rules.compiler.held import next_functions, observe_functions
+from rules.compiler.held import look_functions, next_functions, observe_functions
 from rules.compiler.layout import lay_out, patterns_of
 from rules.compiler.score_bounds import move_functions, turn_function
 from rules.compiler.scoring import score_function
@@ -29,6 +29,7 @@ def listing(checked: CheckedSet) -> str:
         *move_functions(checked, layout),
         *observe_functions(layout),
         *next_functions(layout),
+        *look_functions(checked, layout),
     ]
     parts += [_source(function) for function in functions]
     for event in EVENTS:
