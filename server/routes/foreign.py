@@ -27,7 +27,7 @@ _WRITES = "events:write"
 _KEY = "{key}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Incoming:
     """One request of a foreign client. `body` is as it was sent, `query` has the first value of each name.
 
@@ -45,6 +45,11 @@ class Incoming:
     now_ms: int
     request_id: str
     origin: str | None
+
+    def take_body(self) -> bytes:
+        """Return the body and let go of it: requests that wait for the disk hold what they commit, and no more."""
+        body, self.body = self.body, b""
+        return body
 
 
 Handler = Callable[[Incoming], Awaitable[Answer]]

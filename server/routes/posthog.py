@@ -95,7 +95,7 @@ async def drop(_: Incoming) -> Answer:
 
 async def _read(incoming: Incoming) -> Capture:
     """Take a request apart; a large one beside the loop, for whoever sends it has shown no key yet."""
-    read = partial(read_capture, incoming.headers, incoming.query, incoming.body)
+    read = partial(read_capture, incoming.headers, incoming.query, incoming.take_body())
     try:
         return read(SHORT_BYTES_MAX)
     except ApiError as error:

@@ -1,12 +1,14 @@
 """The paths of Segment's and RudderStack's clients (API.md 8.1)."""
 
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import msgspec
 
 from engine.shown import rfc3339
 from server.access.auth import WidgetAccess
 from server.errors import ApiError
+from server.ingest.arrivals import Arrival
 from server.ingest.segment import Reception, person_of, understand
 from server.ingest.segment_bodies import (
     Parcel,
@@ -19,6 +21,7 @@ from server.ingest.segment_bodies import (
 from server.ingest.taking import Sender, take
 from server.routes.foreign import Endpoint, Handler, Incoming, sender_of
 from server.wire.envelope import JSON_TYPE, Answer, Header
+from server.wire.rejections import RejectedArrival
 from server.wire.segment import (
     BODY_BYTES_MAX,
     Integrations,
@@ -73,7 +76,7 @@ def _get_pixel(kind: str) -> Handler:
         parcel = read_pixel(incoming.query)
         sender = sender_of(incoming, parcel.key)
         if incoming.method == "GET":
-            await _take(incoming, sender, parcel, kind)
+            await _commit(incoming, _understood(incoming, sender, parcel, kind))
         return _PIXEL
 
     return get_pixel
@@ -84,18 +87,31 @@ async def post_merge(_: Incoming) -> Answer:
     return _SUCCESS
 
 
+class _Understood(NamedTuple):
+    """What is left of a request once it is understood; `size_bytes` is its body's."""
+
+    sender: Sender
+    arrivals: list[Arrival]
+    rejected: list[RejectedArrival]
+    size_bytes: int
+
+
 async def _open(incoming: Incoming, read: Reading, kind: str = "") -> Answer:
-    """Check the first key that is found, in the headers, the body or the address, and take what came."""
+    """Take what came, for the sender whom the first key is of that is found."""
+    return await _commit(incoming, _opened(incoming, read, kind))
+
+
+def _opened(incoming: Incoming, read: Reading, kind: str) -> _Understood:
+    """Check the first key that is found, in the headers, the body or the address, and understand the items."""
     key = key_of(incoming.headers)
     sender = sender_of(incoming, key) if key else None
-    parcel = read(incoming.headers, incoming.body)
+    parcel = read(incoming.headers, incoming.take_body())
     if sender is None:
         sender = sender_of(incoming, parcel.key or incoming.query.get("writeKey", ""))
-    return await _take(incoming, sender, parcel, kind)
+    return _understood(incoming, sender, parcel, kind)
 
 
-async def _take(incoming: Incoming, sender: Sender, parcel: Parcel, kind: str = "") -> Answer:
-    """Commit what can be understood, and say of the rest why not."""
+def _understood(incoming: Incoming, sender: Sender, parcel: Parcel, kind: str) -> _Understood:
     services, headers = incoming.services, incoming.headers
     is_browser = incoming.origin is not None or incoming.method == "GET"
     agent = headers.get(b"user-agent", b"").decode("latin-1") if is_browser else ""
@@ -110,7 +126,13 @@ async def _take(incoming: Incoming, sender: Sender, parcel: Parcel, kind: str = 
         is_browser=is_browser,
     )
     arrivals, rejected = understand(parcel.items, reception, services.client_clocks)
-    taken = await take(services, sender, arrivals, parcel.size_bytes)
+    return _Understood(sender, arrivals, rejected, parcel.size_bytes)
+
+
+async def _commit(incoming: Incoming, understood: _Understood) -> Answer:
+    """Commit what could be understood, and say of the rest why not."""
+    services, rejected = incoming.services, understood.rejected
+    taken = await take(services, understood.sender, understood.arrivals, understood.size_bytes)
     if not rejected:
         return _SUCCESS
     services.metrics.count_rejected(len(rejected))
