@@ -1,7 +1,5 @@
 """What other tools' clients send, once understood: an event, and whose it is."""
 
-from typing import NamedTuple
-
 from msgspec import Struct
 
 from engine.events import Event
@@ -14,7 +12,7 @@ RUN_BYTES_MAX = 256 * 1024
 """Bytes of them, likewise."""
 
 
-class Whose(NamedTuple):
+class Whose(Struct, frozen=True, gc=False):
     """The sender of an event, in the words of an Arrival."""
 
     visitor: str
@@ -45,8 +43,9 @@ class Arrival(Struct, gc=False):
 
     def take(self, whose: Whose, events: list[Event], size_bytes: int) -> bool:
         """Take more events of this sender; False, and nothing is done, when they are another's or too much."""
-        visitor, user, visit, former = whose
-        if visitor != self.visitor or user != self.user or visit != self.visit or former:
+        if whose.visitor != self.visitor or whose.user != self.user:
+            return False
+        if whose.visit != self.visit or whose.former:
             return False
         size_bytes += self.size_bytes
         if size_bytes > RUN_BYTES_MAX or len(self.events) + len(events) > RUN_LEN_MAX:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from typing import cast
 
 from engine.events import Origin
 from engine.signals import NAME_CACHE_MAX, language_name, snake_name
@@ -58,18 +59,44 @@ def foreign_words(
     return name, properties
 
 
-@lru_cache(maxsize=NAME_CACHE_MAX)
-def plain_words(origin: Origin, wire_name: str, *fields: str) -> tuple[str, Reword | None] | None:
-    """Say what `foreign_words` does with events of a name that have fields of these names.
+Words = tuple[str, Reword | None]
+"""An event's name in rules, and what is done to its fields."""
 
-    None where that depends on what the fields hold, a field has another name in rules, or the event's is
+NOT_PLAIN: Words = ("", None)
+"""Said of events that `foreign_words` has to look at each time."""
+
+PLAIN_CHARS_MAX = 512
+"""Characters of an event's name and the names of its fields, together, that are remembered; those of a longer one
+are looked up each time. test_long_names_are_not_remembered"""
+
+
+class PlainWords(dict[tuple[str, ...], Words]):
+    """What `foreign_words` does with events, by tool, name and the names of their fields; bounded.
+
+    NOT_PLAIN where that depends on what the fields hold, a field has another name in rules, or the event's is
     none as it was sent.
     """
+
+    def __missing__(self, key: tuple[str, ...]) -> Words:
+        """Find it out, and remember it unless the names are long."""
+        words = _plain_words(key)
+        if sum(map(len, key)) <= PLAIN_CHARS_MAX:
+            if len(self) >= NAME_CACHE_MAX:
+                del self[next(iter(self))]
+            self[key] = words
+        return words
+
+
+plain_words = PlainWords()
+
+
+def _plain_words(key: tuple[str, ...]) -> Words:
+    origin, wire_name, *fields = key
     if not wire_name or wire_name != wire_name.strip():
-        return None
-    name = foreign_name(wire_name, origin)
+        return NOT_PLAIN
+    name = foreign_name(wire_name, cast("Origin", origin))
     if name in _NEEDING or any(field_name(field) != field for field in fields):
-        return None
+        return NOT_PLAIN
     reword = _REWORDING.get(name)
     return name, product_words(fields) if reword is in_product else reword
 

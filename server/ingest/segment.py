@@ -100,23 +100,21 @@ def _together(items: GoodItems, reception: Reception, clocks: ClientClocks) -> l
     if times is None or said is None:
         return None
     ids = event_ids([message.message_id for message in messages], origins)
+    ends = [*starts[1:], len(messages)]
+    ours: list[int] = []
+    for whose, start, end in zip(people, starts, ends, strict=True):
+        device, sent_ms = _clock_of(whose, messages[start], reception)
+        ours += clocks.corrected_in_turn(
+            reception.workspace, device, times[start:end], sent_ms, reception.now_ms
+        )
+    stamps = zip(ids, ours, times, origins, strict=True)
+    events = list(map(event_of, messages, contexts, said, stamps))
     arrivals: list[Arrival] = []
     share_bytes = items.size_bytes // len(messages)
-    for whose, start, end in zip(people, starts, [*starts[1:], len(messages)], strict=True):
-        first, part = messages[start], slice(start, end)
-        ours = _corrected(times[part], first, whose, reception, clocks)
-        events = [
-            event_of(
-                messages[place],
-                contexts[place],
-                said[place],
-                (ids[place], at_ms, times[place], origins[place]),
-            )
-            for place, at_ms in enumerate(ours, start)
-        ]
-        size_bytes = share_bytes * len(events)
-        if not (arrivals and arrivals[-1].take(whose, events, size_bytes)):
-            arrivals.append(_arrival(whose, events, contexts[start], reception, size_bytes))
+    for whose, start, end in zip(people, starts, ends, strict=True):
+        own, size_bytes = events[start:end], share_bytes * (end - start)
+        if not (arrivals and arrivals[-1].take(whose, own, size_bytes)):
+            arrivals.append(_arrival(whose, own, contexts[start], reception, size_bytes))
     return arrivals
 
 
@@ -138,14 +136,13 @@ def _all_said(
     origins: Sequence[Origin],
 ) -> list[Said] | None:
     """Return what each message says; None where one joins ids, or says nothing that can be taken."""
-    said: list[Said] = []
     try:
-        for index, message in enumerate(messages):
-            say = _SAID_ALONE[message.type or reception.type]
-            said.append(say(message, contexts[index], origins[index]))
+        return [
+            _SAID_ALONE[message.type or reception.type](message, context, origin)
+            for message, context, origin in zip(messages, contexts, origins, strict=True)
+        ]
     except (ApiError, Unfit, KeyError):
         return None
-    return said
 
 
 # ---- each by itself
@@ -194,7 +191,8 @@ def _take(
     origin = _origin(message)
     at_ms, client_ms = reception.now_ms, told_ms(message)
     if client_ms is not None:
-        (at_ms,) = _corrected([client_ms], message, whose, reception, clocks)
+        device, sent_ms = _clock_of(whose, message, reception)
+        at_ms = clocks.corrected(reception.workspace, device, client_ms, sent_ms, reception.now_ms)
     said = say(message, context, origin)
     stamp = event_id(message.message_id, origin), at_ms, client_ms or 0, origin
     event = event_of(message, context, said, stamp)
@@ -271,13 +269,10 @@ def _origin(message: Message) -> Origin:
     return "rudder" if message.channel else "segment"
 
 
-def _corrected(
-    times: list[int], first: Message, whose: Whose, reception: Reception, clocks: ClientClocks
-) -> list[int]:
-    """Return times of messages that were sent together in ours; a server's clock is not its visitors'."""
+def _clock_of(whose: Whose, message: Message, reception: Reception) -> tuple[str, int | None]:
+    """Return whose clock a message tells, and when it was sent by it; a server's is not its visitors'."""
     device = whose.visitor if reception.is_browser else whose.visitor + _SERVER
-    sent_ms = ms_of(first.sent_at) if reception.sent_ms is None else reception.sent_ms
-    return clocks.corrected_in_turn(reception.workspace, device, times, sent_ms, reception.now_ms)
+    return device, ms_of(message.sent_at) if reception.sent_ms is None else reception.sent_ms
 
 
 def _arrival(

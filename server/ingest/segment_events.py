@@ -28,6 +28,13 @@ def event_of(message: Message, context: Context, said: Said, stamp: Stamp) -> Ev
         url, title, referrer = _viewed(message, page)
     if context.campaign is not None and not (url and "utm_" in url):
         attributes = {**_campaign(context.campaign), **attributes}
+    # Mostly nothing is to be cut, and asking for that costs less than a slice of all.
+    if url and len(url) > URL_CHARS_MAX:
+        url = url[:URL_CHARS_MAX]
+    if title and len(title) > TITLE_CHARS_MAX:
+        title = title[:TITLE_CHARS_MAX]
+    if referrer == _DIRECT:
+        referrer = None
     # Events of one instant are in the order of the client's clock.
     return Event(
         identity,
@@ -35,9 +42,9 @@ def event_of(message: Message, context: Context, said: Said, stamp: Stamp) -> Ev
         at_ms,
         "",
         sequence,
-        url[:URL_CHARS_MAX] if url else None,
-        title[:TITLE_CHARS_MAX] if title else None,
-        referrer[:URL_CHARS_MAX] if referrer and referrer != _DIRECT else None,
+        url or None,
+        title or None,
+        referrer[:URL_CHARS_MAX] if referrer else None,
         properties,
         attributes,
         origin,
@@ -58,7 +65,7 @@ def _viewed(message: Message, page: Page) -> Place:
 
 def _own(properties: Mapping[str, object], name: str) -> str:
     value = properties.get(name)
-    return value if isinstance(value, str) else ""
+    return value if type(value) is str else ""
 
 
 def _campaign(campaign: Campaign) -> dict[str, Scalar]:

@@ -30,11 +30,11 @@ class GoodItems(Struct, frozen=True):
 
     messages: list[Message]
     size_bytes: int
-    undecoded: Sequence[Raw] | bytes
+    undecoded: Sequence[Raw] | memoryview
 
     def one_by_one(self) -> Sequence[Raw]:
         """Return the items undecoded."""
-        if isinstance(self.undecoded, bytes):
+        if isinstance(self.undecoded, memoryview):
             return _raws_decoder.decode(self.undecoded)
         return self.undecoded
 
@@ -44,12 +44,10 @@ def good_items(items: Sequence[Raw]) -> GoodItems | None:
 
     None of one alone, too: it costs less by itself.
     """
+    if len(items) < _TOGETHER_MIN:
+        return None
     sizes = list(map(len, items))
-    if (
-        len(sizes) < _TOGETHER_MIN
-        or max(sizes) > EVENT_BYTES_MAX
-        or not _are_few(len(sizes), sum(sizes))
-    ):
+    if max(sizes) > EVENT_BYTES_MAX or not _are_few(len(sizes), sum(sizes)):
         return None
     try:
         messages = [_message_decoder.decode(raw) for raw in items]
@@ -68,18 +66,17 @@ def good_body(plain: bytes) -> tuple[GoodItems, Around] | None:
     if found is None:
         return None
     begin, end = found.end() - 1, plain.rfind(b"}]") + 2
-    array = plain[begin:end]
-    if not 0 < len(array) <= RUN_BYTES_MAX:
+    if not 0 < end - begin <= RUN_BYTES_MAX:
         return None
     try:
         around = _around_decoder.decode(_without_items(found[1], plain[end:]))
-        lists = [_list_decoder.decode(one) for one in _lists(array, found[2])]
+        lists = [_list_decoder.decode(one) for one in _lists(plain, begin, end, found[2])]
     except _ERRORS:
         return None
     messages = list(chain.from_iterable(lists))
-    if not _are_few(len(messages), len(array)):
+    if not _are_few(len(messages), end - begin):
         return None
-    return GoodItems(messages, len(array), array), around
+    return GoodItems(messages, end - begin, memoryview(plain)[begin:end]), around
 
 
 def _without_items(before: bytes, after: bytes) -> bytes:
@@ -89,19 +86,20 @@ def _without_items(before: bytes, after: bytes) -> bytes:
     return b"{" + after.removeprefix(b",")
 
 
-def _lists(array: bytes, space: bytes) -> Iterator[bytes]:
-    """Cut an array of objects into arrays that are no larger than one object may be.
+def _lists(plain: bytes, begin: int, end: int, space: bytes) -> Iterator[bytes]:
+    """Cut the array of objects from `begin` to `end` into arrays no larger than one object may be.
 
     Raises ValidationError where there is no place to cut.
     """
-    begin, between = 1, b"}," + space + b"{"
-    while len(array) - begin > EVENT_BYTES_MAX:
-        cut = array.rfind(between, begin, begin + EVENT_BYTES_MAX)
+    view, between = memoryview(plain), b"}," + space + b"{"
+    begin += 1
+    while end - begin > EVENT_BYTES_MAX:
+        cut = plain.rfind(between, begin, begin + EVENT_BYTES_MAX)
         if cut < 0:
             raise msgspec.ValidationError
-        yield b"[" + array[begin : cut + 1] + b"]"
+        yield b"".join((b"[", view[begin : cut + 1], b"]"))
         begin = cut + len(between) - 1
-    yield b"[" + array[begin:]
+    yield b"".join((b"[", view[begin:end]))
 
 
 def _are_few(items: int, size_bytes: int) -> bool:

@@ -58,9 +58,9 @@ def sent_ms_of(raw: msgspec.Raw) -> int | None:
 
 def ms_of(value: Timestamp) -> int | None:
     """Return Unix milliseconds; a time without an offset is in UTC."""
-    if isinstance(value, datetime):
-        return _datetime_ms(value)
-    return None if value is None else instant_ms(value)
+    if value is None:
+        return None
+    return _datetime_ms(value) if isinstance(value, datetime) else instant_ms(value)
 
 
 def _datetime_ms(value: datetime) -> int:

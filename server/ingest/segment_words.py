@@ -46,10 +46,9 @@ def track(message: Message, context: Context, origin: Origin) -> Said:
     event, properties = message.event or "", message.properties or {}
     if len(event) > NAME_CHARS_MAX or event == "set" or not _are_plain(properties):
         return _track_any(message, context, origin)
-    words = plain_words(origin, event, *properties)
-    if words is None:
+    name, reword = plain_words[origin, event, *properties]
+    if not name:
         return _track_any(message, context, origin)
-    name, reword = words
     if reword is not None:
         reword(properties)
     if name != event:
@@ -117,7 +116,10 @@ SAYINGS: Mapping[str, Saying] = {
 def _are_plain(properties: Properties) -> bool:
     """Tell whether few properties are kept as they are, all of them."""
     for value in properties.values():
-        if type(value) not in _PLAIN and not (isinstance(value, int) and _is_kept(value)):
+        kind = type(value)
+        if kind is str or kind in _PLAIN:
+            continue
+        if not (isinstance(value, int) and _is_kept(value)):
             return False
     return len(properties) <= PLAIN_FIELDS_MAX
 

@@ -7,9 +7,17 @@ from engine.signals import snake_name
 FIELD_NAMES_MAX = 4_096
 """Names of fields kept in snake case; beyond it the longest unused is converted again."""
 
+FIELD_CHARS_MAX = 64
+"""Characters of such a name; a longer one is converted each time. test_long_names_are_not_remembered"""
+
 _TOTALS = ("revenue", "value")
 
-field_name = lru_cache(maxsize=FIELD_NAMES_MAX)(snake_name)
+_remembered = lru_cache(maxsize=FIELD_NAMES_MAX)(snake_name)
+
+
+def field_name(name: str) -> str:
+    """Return a field's name in snake case."""
+    return _remembered(name) if len(name) <= FIELD_CHARS_MAX else snake_name(name)
 
 
 def name_depth(properties: dict[str, object]) -> None:
