@@ -119,14 +119,9 @@ def _take_whole(program: Program, state: State, event: Event, steady_ms: int) ->
     # Without attributes nothing is rejected.
     absorb(program, state, event)
     steady_ms = program.look(state)
-    return steady_ms if _is_in_view(state) else 0
-
-
-def _is_in_view(state: State) -> bool:
-    """Tell whether the current tab shows a page: then an event there says nothing new of either."""
-    tab = state.tabs.get(state.tab)
+    # Where the current tab shows a page, an event there says nothing new of either.
     is_in_view = state.page_since_ms >= 0 and state.site_since_ms >= 0
-    return is_in_view and tab is not None and tab.closes_ms < 0
+    return steady_ms if is_in_view and state.tabs[state.tab].closes_ms < 0 else 0
 
 
 def _is_long(program: Program, event: Event) -> bool:

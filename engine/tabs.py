@@ -5,6 +5,8 @@ The current tab is the visible tab with the latest event other than `hide`; when
 last one that was (LANGUAGE.md 5.1).
 """
 
+from collections.abc import Mapping
+
 from engine.limits import TAB_SILENCE_MS, TABS_MAX, TITLE_CHARS_MAX, URL_CHARS_MAX
 from engine.session import NO_TIME_MS, State, Tab
 from rules.addresses import address
@@ -80,20 +82,25 @@ def start_page(
     Without an address the page is unknown: no `on page` holds.
     """
     entry = state.tabs[state.tab]
-    shown = url[:URL_CHARS_MAX] if url else ""
+    shown = url or ""
+    if len(shown) > URL_CHARS_MAX:
+        shown = shown[:URL_CHARS_MAX]
     if not state.tab:
         # A sender that names no tabs loads a new page by a view: it is visible again after its `hide`.
         entry.visible = True
-    state.page_key = address(shown).key if shown else ""
+    place = address(shown)
+    state.page_key = place.key
     state.page_ms = at_ms
     state.page_seen_ms = 0
     state.page_since_ms = at_ms if entry.visible else NO_TIME_MS
     state.scroll = 0.0
     for number in program.page_registers:
         state.regs[number] = 0
-    _write_page_attributes(program, state, shown, title[:TITLE_CHARS_MAX] if title else "")
-    if "utm_" in shown:
-        _write_campaign(state, shown)
+    if title and len(title) > TITLE_CHARS_MAX:
+        title = title[:TITLE_CHARS_MAX]
+    _write_page_attributes(program, state, shown, title or "")
+    if place.query and "utm_" in shown:
+        _write_campaign(state, place.query)
     if not entry.visible or state.site_since_ms < 0:
         _run_clocks(state, at_ms)
 
@@ -218,9 +225,8 @@ def _drop_page_attributes(attrs: dict[str, Value]) -> None:
         del attrs[name]
 
 
-def _write_campaign(state: State, url: str) -> None:
+def _write_campaign(state: State, query: Mapping[str, str]) -> None:
     """Replace all five `utm.*` when the address has any of them."""
-    query = address(url).query
     if not any("utm_" + name in query for name in UTM_NAMES):
         return
     for name in UTM_NAMES:

@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator, Sequence
 
-from rules.checked import CheckedSet, Cond, QuietFor, ScoreTest, ScrollTest, Throughout
+from rules.checked import CheckedSet, Cond, QuietFor, ScoreTest, ScrollTest, Throughout, WhenTerm
 from rules.compiler import emit
 from rules.compiler.conditions import Goal, score_conditions, walk
 from rules.compiler.folds import ACTIVITY
@@ -47,9 +47,10 @@ def look_functions(checked: CheckedSet, layout: Layout) -> Iterator[ast.Function
     the first `no activity for d` among what they read can come true is taken into account.
     """
     quiet = min(_quiet_tests(checked, layout), key=lambda test: test.quiet_ms, default=None)
+    quietly = _falls_quietly(checked, layout)
     for number, piece in enumerate(_pieces(layout)):
         scope = Scope(layout)
-        body = [line for test in piece for line in _look(scope, test)]
+        body = [line for test in piece for line in _look(scope, test, falls_quietly=quietly)]
         start = emit.assign("best", emit.never() if quiet is None else _quiet_from(scope, quiet))
         end = emit.give(emit.name("best"))
         yield emit.function(f"look_{number}", PARAMETERS, [*scope.prelude(), start, *body, end])
@@ -89,6 +90,18 @@ def _quiet_tests(checked: CheckedSet, layout: Layout) -> list[QuietFor]:
     ]
 
 
+def _falls_quietly(checked: CheckedSet, layout: Layout) -> bool:
+    """Tell whether without an event the score falls by the visitor's being inactive alone, if at all."""
+    quiet = {test.key for test in _quiet_tests(checked, layout)}
+    return -1 not in layout.score_drifts and all(
+        term.condition.key in quiet
+        if term.amount < 0
+        else pending(Scope(layout), term.condition, Goal.NOT_TRUE) is None
+        for term in checked.score.terms
+        if isinstance(term, WhenTerm)
+    )
+
+
 def _read(checked: CheckedSet, layout: Layout) -> Iterator[Cond]:
     """Yield the conditions that held ones are made of, those of the score with them when it is read."""
     for test in _held_tests(layout):
@@ -125,16 +138,21 @@ def _observe(scope: Scope, test: Throughout) -> list[ast.stmt]:
     )
 
 
-def _look(scope: Scope, test: Throughout) -> list[ast.stmt]:
-    """What `_observe` does, and `_next_change` for the register as it is then."""
+def _look(scope: Scope, test: Throughout, *, falls_quietly: bool) -> list[ast.stmt]:
+    """What `_observe` does, and `_next_change` for the register as it is then.
+
+    Where the score falls quietly, `best` begins with an instant that is no later than its fall.
+    """
+    item = test.item
+    is_known = falls_quietly and isinstance(item, ScoreTest) and item.op in {">=", ">"}
     number = scope.layout.number(held_key(test))
     begin = emit.assign_item(emit.name("regs"), number, emit.now())
     end = emit.assign_item(emit.name("regs"), number, emit.const(-1))
     unnoticed = emit.compare(scope.cell(held_key(test)), "<", emit.const(0))
-    ceases = pending(scope, test.item, Goal.NOT_TRUE)
-    begins = pending(scope, test.item, Goal.TRUE)
+    ceases = None if is_known else pending(scope, item, Goal.NOT_TRUE)
+    begins = pending(scope, item, Goal.TRUE)
     return emit.when(
-        holds(scope, test.item, Goal.TRUE),
+        holds(scope, item, Goal.TRUE),
         [*emit.when(unnoticed, [begin]), *_take(ceases)],
         [end, *_take(begins)],
     )

@@ -37,6 +37,7 @@ class Program:
         self.rules: tuple[RulePlan, ...] = checked.rules
         self.rule_names: frozenset[str] = frozenset(rule.name for rule in checked.rules)
         self.registers: tuple[Register, ...] = layout.registers
+        self._empty_cells = [register.empty_cell() for register in layout.registers]
         self.cell_numbers: dict[str, int] = layout.numbers
         self.page_registers: tuple[int, ...] = tuple(
             number for number, cell in enumerate(layout.registers) if cell.kind == "page_count"
@@ -80,7 +81,7 @@ class Program:
 
     def new_registers(self) -> list[object]:
         """Return the cells of a session that has seen nothing, in the order of `registers`."""
-        return [register.empty_cell() for register in self.registers]
+        return self._empty_cells.copy()
 
     def fold(
         self,

@@ -1,5 +1,7 @@
 """Repeats are dropped and times brought into range before anything is folded."""
 
+from hashlib import blake2b
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -58,6 +60,37 @@ def test_a_foreign_id_is_new_until_the_store_says_otherwise() -> None:
     again = admit_events(session(), [event], NOW_MS, frozenset(first.seen))
     assert (again.events, again.duplicates) == ((), 1)
     assert id_hash("w", "v", "x") != id_hash("w2", "v", "x")
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(
+                ["", "load0001-1", "load0001-2", *(f"{n}-{'f' * 20}" for n in "01234é")]
+            ),
+            st.sampled_from([-EVENT_AGE_MS_MAX - 1, -EVENT_AGE_MS_MAX, -5, 0, 1]),
+        ),
+        max_size=6,
+    )
+)
+def test_events_together_are_admitted_as_one_by_one(told: list[tuple[str, int]]) -> None:
+    events = [Event(own, "click", NOW_MS + late_ms) for own, late_ms in told]
+    together, known = session(), session()
+    fresh: list[Event] = []
+    seen: list[int] = []
+    for event in events:
+        one = admit_events(known, [event], NOW_MS, frozenset(seen))
+        fresh.extend(one.events)
+        seen.extend(one.seen)
+    admitted = admit_events(together, events, NOW_MS)
+    assert (list(admitted.events), list(admitted.seen)) == (fresh, seen)
+    assert admitted.duplicates == len(events) - len(fresh)
+    assert together == known
+
+
+def test_an_id_is_the_lower_63_bits_of_its_owners_hash() -> None:
+    whole = blake2b(b"w\x1fv\x1fx", digest_size=8).digest()
+    assert id_hash("w", "v", "x") == int.from_bytes(whole, "big") % (1 << 63)
 
 
 def test_events_without_an_id_are_never_repeats() -> None:
