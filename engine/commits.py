@@ -70,10 +70,7 @@ def commit_of(program: Program, hot: HotSession, prepared: Prepared, taken: Take
         messages=_messages(effect) if effect.items else (),
         seen=_marks(prepared, taken),
         ids=_ids(effect),
-        decisions=tuple(
-            DecisionLine(row.id, row.at_ms, row.rule, row.outcome, encode_row(row))
-            for row in effect.rows
-        ),
+        decisions=_decisions(effect) if effect.rows else (),
         causes=_causes(effect) if effect.causes else (),
         counts=_counts(effect, taken.given.now_ms) if effect.counts else (),
         # An op is unlike every other, and so is the epoch that it names.
@@ -92,6 +89,13 @@ def _messages(effect: Effect) -> tuple[NewMessage, ...]:
     return tuple(NewMessage(item.id, encode_item(item)) for item in effect.items)
 
 
+def _decisions(effect: Effect) -> tuple[DecisionLine, ...]:
+    return tuple(
+        DecisionLine(row.id, row.at_ms, row.rule, row.outcome, encode_row(row))
+        for row in effect.rows
+    )
+
+
 def _causes(effect: Effect) -> tuple[StoredCause, ...]:
     return tuple(StoredCause(c.id, c.workspace, c.visitor, encode_cause(c)) for c in effect.causes)
 
@@ -107,8 +111,8 @@ def _entry(program: Program, session: Session, prepared: Prepared, taken: Taken)
         program=program.version,
         source=session.source,
         given=taken.given,
-        digests=tuple(row_digest(row) for row in effect.rows),
-        messages=tuple(message.id for message in effect.messages),
+        digests=tuple([row_digest(row) for row in effect.rows]),
+        messages=tuple([message.id for message in effect.messages]),
         duplicates=prepared.duplicates,
     )
 

@@ -2,7 +2,8 @@
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from engine.clock import Clock
 from engine.identity import carry_spend
@@ -23,8 +24,7 @@ Wake = Callable[[SessionRef, int], Awaitable[None]]
 """Takes a session's wake-up, due at an instant; one that is wanted no more is nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(msgspec.Struct, frozen=True):
     """What the store had of a visitor when it was asked; of a stranger `record` is None, the profile empty."""
 
     record: VisitorRecord | None
@@ -89,14 +89,17 @@ class Finder:
             await self.on_alias(alias, ref, ended)
         return self._remember(place, ref)
 
+    async def find_in_hand(self, workspace: str, alias: str) -> SessionRef | None:
+        """Return the session that a client's own id stands for and that goes on, as far as is known here."""
+        ref = self._aliases.get((workspace, alias))
+        return None if ref is None or await self._has_ended(ref) else ref
+
     async def find(self, workspace: str, session_id: str) -> SessionRef | None:
         """Return a session by its `chat_…` id or a client's own id, ended ones too."""
         if session_id.startswith(_SERVER_PREFIX):
             return await self._store.find(workspace, session_id)
-        ref = self._aliases.get((workspace, session_id))
-        if ref is not None and not await self._has_ended(ref):
-            return ref
-        return await self._store.find_alias(workspace, session_id)
+        ref = await self.find_in_hand(workspace, session_id)
+        return ref or await self._store.find_alias(workspace, session_id)
 
     async def owner(self, workspace: str, visitor: str) -> str:
         """Return the visitor whose sessions a visitor's id makes: the known one that it turned out to be."""

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections import OrderedDict, deque
-from dataclasses import dataclass
 from types import TracebackType
+
+import msgspec
 
 from engine.errors import StoreContended, StoreUnavailable
 from engine.profile import Profile
@@ -15,8 +16,7 @@ VACANCIES_MAX = 1_024
 test_the_session_looked_for_longest_ago_in_vain_is_looked_for_again"""
 
 
-@dataclass(slots=True)
-class HotSession:
+class HotSession(msgspec.Struct):
     """One session in memory with the versions that its next commit expects.
 
     `is_rolled_back`: the store has lost commits that this worker knew of; the next commit begins another

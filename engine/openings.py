@@ -1,5 +1,8 @@
 """How a session begins, when it has ended, and how the API sees it."""
 
+import re
+from collections.abc import Iterable
+
 from engine.conversations.orders import Open
 from engine.events import Event, Scalar
 from engine.ids import Ids
@@ -22,8 +25,8 @@ PRESENT_MS = 60_000
 START_EVENT = "session_start"
 """The name of the event that carries what a session starts with."""
 
-_MOBILE_MARKS = ("iphone", "ipod", "mobile", "windows phone")
-_TABLET_MARKS = ("ipad", "tablet", "kindle", "silk")
+_MOBILE = re.compile("iphone|ipod|mobile|windows phone")
+_TABLET = re.compile("ipad|tablet|kindle|silk")
 
 
 def begin_session(
@@ -101,25 +104,33 @@ def opening_events(opening: Opening, ids: Ids, now_ms: int) -> tuple[Event, ...]
     return tuple(events)
 
 
-def context_events(session: Session, client: ClientContext, now_ms: int) -> tuple[Event, ...]:
-    """Make the event that tells the browser's zone and privacy signal, when they are news."""
+def context_events(
+    session: Session, client: ClientContext, now_ms: int, *, knows_gpc: bool
+) -> tuple[Event, ...]:
+    """Make the event that tells the browser's zone and privacy signal, when they are news.
+
+    A sender who does not know of the signal (`knows_gpc`) says nothing of it: it stays as it is.
+    """
     properties: dict[str, object] = {}
     if client.timezone and client.timezone != session.timezone:
         properties["timezone"] = client.timezone
-    if client.gpc != session.has_opted_out:
+    if knows_gpc and client.gpc != session.has_opted_out:
         properties["gpc"] = client.gpc
     if not properties:
         return ()
     return (Event("", "context", now_ms, properties=properties, origin="engine"),)
 
 
-def first_instant(event_times_ms: list[int], now_ms: int) -> int:
+def first_instant(events: Iterable[Event], now_ms: int) -> int:
     """Return a new session's start: its earliest event that is not too late for its place, else now.
 
     A browser whose clock is ahead begins now, as its events do.
     """
-    in_place = (at_ms for at_ms in event_times_ms if now_ms - at_ms <= LATE_MS_MAX)
-    return min(now_ms, min(in_place, default=now_ms))
+    first_ms = now_ms
+    for event in events:
+        if now_ms - LATE_MS_MAX <= event.at_ms < first_ms:
+            first_ms = event.at_ms
+    return first_ms
 
 
 def ends_ms(session: Session) -> int:
@@ -197,8 +208,8 @@ def closed_ms(session: Session, now_ms: int) -> int | None:
 def device_of(user_agent: str) -> str:
     """Read the kind of device from a user agent: desktop unless it says otherwise."""
     text = user_agent.lower()
-    if any(mark in text for mark in _TABLET_MARKS) or ("android" in text and "mobile" not in text):
+    if _TABLET.search(text) or ("android" in text and "mobile" not in text):
         return "tablet"
-    if any(mark in text for mark in _MOBILE_MARKS):
+    if _MOBILE.search(text):
         return "mobile"
     return "desktop"

@@ -71,6 +71,10 @@ class Runtime(Conversing):
         """Read what there is of a visitor, for those who ask for more than one thing at once."""
         return await self._finder.know(workspace, visitor)
 
+    async def find_in_hand(self, workspace: str, alias: str) -> SessionRef | None:
+        """Return the session that a client's own id stands for and that goes on, as far as this worker knows."""
+        return await self._finder.find_in_hand(workspace, alias)
+
     async def find(self, workspace: str, session_id: str) -> SessionRef | None:
         """Return the session of a `chat_…` id or of a client's own id, ended ones too."""
         return await self._finder.find(workspace, session_id)
@@ -98,9 +102,17 @@ class Runtime(Conversing):
         return await self._greet(ref, opening, created=True)
 
     async def track(
-        self, ref: SessionRef, source: str, events: Sequence[Event], context: ClientContext
+        self,
+        ref: SessionRef,
+        source: str,
+        events: Sequence[Event],
+        context: ClientContext,
+        *,
+        knows_gpc: bool = True,
     ) -> Tracked:
         """Fold events of one session and decide once; returns when all of it is durable.
+
+        `knows_gpc`: whether the sender knows of the browser's privacy signal. A server does not.
 
         Raises:
             StoreUnavailable: nothing was half done; the same ids may be sent again.
@@ -109,10 +121,10 @@ class Runtime(Conversing):
             return Tracked(0, 0, None)
         await self._take_overdue(ref, events)
         now_ms = self._clock.now_ms()
-        opens = Opens(source, first_instant([event.at_ms for event in events], now_ms), context)
+        opens = Opens(source, first_instant(events, now_ms), context)
 
         def prepare(at: Moment) -> Prepared:
-            told = context_events(at.session, context, at.now_ms)
+            told = context_events(at.session, context, at.now_ms, knows_gpc=knows_gpc)
             return self._arrival(ref, at, (*told, *events))
 
         done = await self._act(ref, prepare, opens)

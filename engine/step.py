@@ -88,6 +88,7 @@ SESSION_ONLY_ATTRIBUTES = frozenset({"visitor.id", "visitor.visits", "visitor.re
 USER_ID = "visitor.user_id"
 """The attribute that names the user; only a server of ours or of the site proves it, by an `identify`."""
 
+_CONTACT_ATTRIBUTES = frozenset(f"visitor.{name}" for name in CONTACT_NAMES)
 _WITH_AGENTS = (Arrived, Ordered, Woke)
 _WITH_EVENTS = (Arrived, Ordered)
 _AFTER_ALL = 1 << 53
@@ -243,6 +244,8 @@ def _note_sender(ground: Ground, event: Event) -> None:
 
 def _note_contact(ground: Ground, event: Event) -> None:
     """Keep how a visitor can be reached, whether rules declare it or not."""
+    if event.name != "identify" and _CONTACT_ATTRIBUTES.isdisjoint(event.attributes):
+        return
     given = event.properties if event.name == "identify" else {}
     contact = dict(ground.profile.contact)
     for name in CONTACT_NAMES:

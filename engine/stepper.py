@@ -60,6 +60,11 @@ REPEAT_PAUSE_S = 0.05
 OWN_COMMIT_MS_MAX = 250
 """How long after its own commit a worker takes it that no other worker has changed the session."""
 
+# Asked at every step, where a union of types would be made anew each time.
+_KEPT = (Committed, Duplicate)
+_NOT_KEPT = (Gone, Erased)
+_WITH_EVENTS = (Arrived, Ordered)
+
 
 class Opens(msgspec.Struct, frozen=True):
     """How a session that does not exist yet begins."""
@@ -254,7 +259,7 @@ class Stepper:
             taken = Taken(ref, f"{self._op_prefix}{self._ops}", given, effect, epoch_before)
             commit = commit_of(program, hot, prepared, taken)
             answer = await self._commit(commit)
-            if isinstance(answer, Committed | Duplicate):
+            if isinstance(answer, _KEPT):
                 is_resync = hot.is_rolled_back or answer.is_resync
                 follows = hot.committed_ms > 0
                 self._keep(ref, hot, commit, answer)
@@ -271,7 +276,7 @@ class Stepper:
                 )
             self._hot.drop(ref)
             self.conflicts += 1
-            if isinstance(answer, Gone | Erased):
+            if isinstance(answer, _NOT_KEPT):
                 is_erased = isinstance(answer, Erased)
                 return Done(hot.session, Effect(), 0, hot.epoch, is_erased=is_erased)
             if isinstance(answer, Seen):
@@ -424,7 +429,7 @@ def _decoded(ref: SessionRef, loaded: Loaded) -> HotSession:
 def _with_start(hot: HotSession, given: Input | None, now_ms: int, client: ClientContext) -> Input:
     """Put the event that a session starts with before its first events."""
     start = start_event(hot.session, hot.profile, client)
-    if isinstance(given, Arrived | Ordered):
+    if isinstance(given, _WITH_EVENTS):
         return msgspec.structs.replace(given, events=(start, *given.events))
     assert given is None, "a session begins with events, or with nothing"
     return Arrived(now_ms, (start,))

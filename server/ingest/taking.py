@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain
 
 import msgspec
@@ -30,8 +29,7 @@ VISIT_CHARS_MIN = 32
 test_a_long_id_of_a_visit_leads_to_it_under_every_name"""
 
 
-@dataclass(frozen=True, slots=True)
-class Sender:
+class Sender(msgspec.Struct, frozen=True):
     """Whose request it is. `gpc` None: not a browser's, so that it says nothing of the privacy signal.
 
     `vouches`: the sender is the site's own server, and whom it calls a user is that user.
@@ -42,8 +40,7 @@ class Sender:
     vouches: bool = False
 
 
-@dataclass(slots=True)
-class Run:
+class Run(msgspec.Struct):
     """Arrivals that follow each other in one session of one visitor; `user` is the first that one of them names."""
 
     first: Arrival
@@ -86,8 +83,8 @@ async def take(
         told = await _take_people(Taking(services, sender), arrivals)
     finally:
         admission.leave(place)
-    accepted = sum(tracked.accepted for tracked in told)
-    duplicates = sum(tracked.duplicates for tracked in told)
+    accepted = sum([tracked.accepted for tracked in told])
+    duplicates = sum([tracked.duplicates for tracked in told])
     services.metrics.count_events(accepted, duplicates)
     return TakenIn(accepted, duplicates)
 
@@ -170,12 +167,10 @@ class Taking:
         if is_claimed:
             named = {**events[0].attributes, USER_ID: user}
             events[0] = msgspec.structs.replace(events[0], attributes=named)
-        if self._sender.gpc is None:
-            read = await self._services.runtime.read(ref)
-            # A server knows nothing of the browser's privacy signal: it stays as it is.
-            kept_gpc = read is not None and read[0].has_opted_out
-            client = msgspec.structs.replace(client, gpc=kept_gpc)
-        tracked = await self._services.runtime.track(ref, self._source, events, client)
+        knows_gpc = self._sender.gpc is not None
+        tracked = await self._services.runtime.track(
+            ref, self._source, events, client, knows_gpc=knows_gpc
+        )
         if first.former:
             # What was sent under the id of before may come later.
             await self._route(first.former, first.visit, ref)
@@ -205,10 +200,14 @@ class Taking:
 
     async def _session(self, visitor: str, visit: str) -> SessionRef:
         """Return the live session that a visitor's events belong to."""
-        runtime, alias, known = self._services.runtime, self._alias(visitor, visit), None
-        if not visit and await runtime.find(self._workspace, alias) is None:
+        runtime, alias = self._services.runtime, self._alias(visitor, visit)
+        ref = await runtime.find_in_hand(self._workspace, alias)
+        if ref is not None:
+            return ref
+        known = None if visit else await runtime.know(self._workspace, visitor)
+        # Of a stranger there is nothing to look for, and most who are new here are strangers.
+        if known and known.record and await runtime.find(self._workspace, alias) is None:
             # A visitor who is here already, by another way in, goes on where they are.
-            known = await runtime.know(self._workspace, visitor)
             here = await runtime.latest_session(self._workspace, visitor, known)
             await self._route(visitor, visit, here)
         return await runtime.resolve(self._workspace, self._source, alias, visitor, known)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import parse_qsl
 
+from msgspec import Struct
 from starlette.types import Receive, Scope, Send
 
 from server.access.auth import WidgetAccess
@@ -27,8 +28,7 @@ _WRITES = "events:write"
 _KEY = "{key}"
 
 
-@dataclass(slots=True)
-class Incoming:
+class Incoming(Struct):
     """One request of a foreign client. `body` is as it was sent, `query` has the first value of each name.
 
     `params` are the parts of the path that its pattern leaves open; `origin` is None where no browser
@@ -121,8 +121,11 @@ async def serve_foreign(
         if endpoint is None:
             answer = _other_method(methods, scope["method"], is_allowed=bool(cors))
         else:
-            asked = _Asked(services, scope, headers, key, request_id)
-            incoming = await _incoming(asked, endpoint, receive)
+            incoming = _incoming(
+                services, scope, headers, key=key, request_id=request_id, now_ms=now_ms
+            )
+            if endpoint.body_bytes_max:
+                await _read_body(incoming, receive, endpoint.body_bytes_max)
             answer = await endpoint.handler(incoming)
     except Exception as error:  # noqa: BLE001  # the table answers every exception
         refused = answer_for(error)
@@ -142,28 +145,16 @@ def _other_method(methods: Mapping[str, Endpoint], method: str, *, is_allowed: b
     raise ApiError("method_not_allowed", headers=((b"allow", allow.encode()),))
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What is known of a request before its body; `key` is the path's open segment, "" without one."""
-
-    services: Services
-    scope: Scope
-    headers: Mapping[bytes, bytes]
-    key: str
-    request_id: str
-
-
-async def _incoming(asked: _Asked, endpoint: Endpoint, receive: Receive) -> Incoming:
-    """Read a request.
-
-    Raises ApiError: shutting_down, body_too_large, malformed_json when the body does not come.
-    """
-    services, scope, headers = asked.services, asked.scope, asked.headers
-    body = b""
-    if endpoint.body_bytes_max:
-        check_serving(services)
-        deadlines = services.body_deadlines
-        body = await read_body(headers, receive, deadlines, endpoint.body_bytes_max)
+def _incoming(
+    services: Services,
+    scope: Scope,
+    headers: Mapping[bytes, bytes],
+    *,
+    key: str,
+    request_id: str,
+    now_ms: int,
+) -> Incoming:
+    """Return what is known of a request before its body; `key` is the path's open segment, "" without one."""
     raw_query = scope["query_string"].decode("latin-1")
     query = dict(reversed(parse_qsl(raw_query, keep_blank_values=True))) if raw_query else {}
     origin = headers.get(b"origin")
@@ -171,14 +162,26 @@ async def _incoming(asked: _Asked, endpoint: Endpoint, receive: Receive) -> Inco
         services=services,
         method=scope["method"],
         path=scope["path"],
-        params={"key": asked.key} if asked.key else {},
+        params={"key": key} if key else {},
         query=query,
         headers=headers,
-        body=body,
-        now_ms=services.clock.now_ms(),
-        request_id=asked.request_id,
+        body=b"",
+        now_ms=now_ms,
+        request_id=request_id,
         origin=None if origin is None else origin.decode("latin-1"),
     )
+
+
+async def _read_body(incoming: Incoming, receive: Receive, bytes_max: int) -> None:
+    """Read a request's body; the request is of the instant at which it is there.
+
+    Raises ApiError: shutting_down, body_too_large, malformed_json when the body does not come.
+    """
+    services = incoming.services
+    check_serving(services)
+    deadlines = services.body_deadlines
+    incoming.body = await read_body(incoming.headers, receive, deadlines, bytes_max)
+    incoming.now_ms = services.clock.now_ms()
 
 
 # ---- who sends

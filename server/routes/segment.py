@@ -114,12 +114,13 @@ def _opened(incoming: Incoming, read: Reading, kind: str) -> _Understood:
 def _understood(incoming: Incoming, sender: Sender, parcel: Parcel, kind: str) -> _Understood:
     services, headers = incoming.services, incoming.headers
     is_browser = incoming.origin is not None or incoming.method == "GET"
+    anonymous = headers.get(b"anonymousid")
     agent = headers.get(b"user-agent", b"").decode("latin-1") if is_browser else ""
     reception = Reception(
         workspace=sender.access.workspace.id,
         now_ms=incoming.now_ms,
         type=kind,
-        anonymous=person_of(base64_text(headers.get(b"anonymousid", b"").decode("latin-1"))),
+        anonymous=person_of(base64_text(anonymous.decode("latin-1"))) if anonymous else "",
         sent_ms=parcel.sent_ms,
         context=parcel.context,
         user_agent=agent,
