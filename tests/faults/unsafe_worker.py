@@ -7,7 +7,9 @@ fail, or the test proves nothing.
 
 import asyncio
 import sys
+from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import msgspec
 
@@ -128,8 +130,11 @@ def no_seen() -> None:
 
 
 def free_slots() -> None:
-    """Give up commands that are not answered soon, and give their places to what is sent next."""
-    tick, heard = redis_lane.HiredisLane._tick, redis_lane.HiredisLane.replied
+    """Give up commands that are not answered soon; what comes for them answers whoever is next."""
+    lane_type = redis_lane.HiredisLane
+    tick, heard, flush = lane_type._tick, lane_type.replied, lane_type._flush
+    sample = lane_type._sample
+    unread: defaultdict[redis_lane.HiredisLane, deque[Reply | ServerSaid]] = defaultdict(deque)
 
     def impatient(lane: redis_lane.HiredisLane) -> None:
         if lane._flight and lane._loop.time() - lane._heard_s > FREED_AFTER_S:
@@ -143,9 +148,22 @@ def free_slots() -> None:
     def replied(lane: redis_lane.HiredisLane, reply: Reply | ServerSaid) -> None:
         if lane._flight or not lane._is_ready:
             heard(lane, reply)
+        else:
+            unread[lane].append(reply)
 
-    redis_lane.HiredisLane._tick = impatient  # type: ignore[method-assign]  # the safety that is off
-    redis_lane.HiredisLane.replied = replied  # type: ignore[method-assign]  # so that it goes on
+    def read_on(lane: redis_lane.HiredisLane) -> None:
+        flush(lane)
+        while unread[lane] and lane._flight:
+            heard(lane, unread[lane].popleft())
+
+    def sampled(lane: redis_lane.HiredisLane, reply: list[Reply]) -> None:
+        with suppress(ValueError):
+            sample(lane, reply)
+
+    lane_type._tick = impatient  # type: ignore[method-assign]  # the safety that is off
+    lane_type.replied = replied  # type: ignore[method-assign]  # so that it goes on
+    lane_type._flush = read_on  # type: ignore[method-assign]  # what came too late is still read
+    lane_type._sample = sampled  # type: ignore[method-assign]  # its answer is another's, too
     redis_lane.SILENCE_S = 1e9  # type: ignore[attr-defined]  # imported there
 
 
