@@ -386,8 +386,8 @@ class Cluster(Servers):
 
     def begin_move(self, slot: int, source: Node, target: Node) -> None:
         """Begin to move a slot: new keys of it are on the target from now on."""
-        target.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", self.id_of(source))
-        source.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", self.id_of(target))
+        self._set_slot(target, slot, "IMPORTING", source)
+        self._set_slot(source, slot, "MIGRATING", target)
 
     def move_keys(self, slot: int, source: Node, target: Node, limit: int = 1_000_000) -> None:
         """Move so many keys of a slot whose move has begun."""
@@ -401,7 +401,21 @@ class Cluster(Servers):
         """Tell all primaries that a slot is on the target, the target first."""
         others = [node for node in self.primaries() if node is not target]
         for node in (target, *others):
-            node.ask("CLUSTER", "SETSLOT", slot, "NODE", self.id_of(target))
+            self._set_slot(node, slot, "NODE", target)
+
+    def _set_slot(self, node: Node, slot: int, state: str, other: Node) -> None:
+        other_id = self.id_of(other)
+
+        def done() -> bool:
+            try:
+                return node.ask("CLUSTER", "SETSLOT", slot, state, other_id) == b"OK"
+            except hiredis.ReplyError as error:
+                # Valkey has its replica do it first, which on a busy machine may take longer than it waits.
+                if not str(error).startswith("NOREPLICAS"):
+                    raise
+                return False
+
+        wait_until(done, f"SETSLOT {state}")
 
     def take_over(self, replica: Node) -> None:
         """Make a replica the primary of its slots at once, and wait until all is in step again."""

@@ -12,6 +12,7 @@ from engine.stores.redis.node import MakeLane
 from tests.faults.server import Cluster, Node
 from tests.stores.redis.clients import PUT, PUT_TWO, client_of, put
 from tests.stores.redis.lanes import KINDS
+from tests.stores.steps import until
 
 pytestmark = pytest.mark.anyio
 
@@ -125,12 +126,12 @@ async def test_keys_that_are_apart_for_a_moment_are_tried_again(
 
 
 async def test_after_a_take_over_every_answered_write_is_there(cluster: Cluster) -> None:
-    loop = asyncio.get_running_loop()
     written: list[tuple[int, str]] = []
+    is_over = False
 
-    async def write(number: int, until: float) -> None:
+    async def write(number: int) -> None:
         turn = 0
-        while loop.time() < until:
+        while not is_over:
             turn += 1
             partition = (number * 5 + turn) % 256
             key = client.keys.of(partition, f"{number}-{turn}")
@@ -141,18 +142,21 @@ async def test_after_a_take_over_every_answered_write_is_there(cluster: Cluster)
             else:
                 written.append((partition, key))
 
+    def knows(primary: Node) -> bool:
+        return primary.port in {node.address.port for node in client.nodes.primaries()}
+
     replica = cluster.nodes[4]
     async with client_of(cluster.url) as client:
         try:
-            writers = [asyncio.ensure_future(write(n, loop.time() + 1.5)) for n in range(8)]
-            await asyncio.sleep(0.4)
+            writers = [asyncio.ensure_future(write(n)) for n in range(8)]
+            await until(lambda: len(written) > 100)
             await asyncio.to_thread(cluster.take_over, replica)
             before = len(written)
+            await until(lambda: knows(replica) and len(written) > before + 100)
+            is_over = True
             await asyncio.gather(*writers)
-            assert 100 < before < len(written)
-            found = [await client.read(place, "EXISTS", key) for place, key in written[-2_000:]]
+            found = [await client.read(place, "EXISTS", key) for place, key in written]
             assert sum(map(bool, found)) == len(found)
-            assert replica.port in {node.address.port for node in client.nodes.primaries()}
         finally:
             cluster.take_over(cluster.nodes[1])
 
