@@ -109,6 +109,7 @@ class PartitionOutbox:
         self._to_settle: list[Ended] = []
         self._turn = 0
         self._unsettled: set[str] = set()
+        self._one_settles = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -262,8 +263,8 @@ class PartitionOutbox:
 
     @property
     def has_ended(self) -> bool:
-        """Tell whether causes wait to be settled."""
-        return bool(self._to_settle)
+        """Tell whether causes wait to be settled, or are being settled."""
+        return bool(self._to_settle) or self._one_settles.locked()
 
     @property
     def has_deliveries(self) -> bool:
@@ -271,19 +272,26 @@ class PartitionOutbox:
         return any(ended.deliveries for ended in self._to_settle)
 
     async def settle(self) -> bool:
-        """Forget what was told, and keep its deliveries; returns whether there were any."""
+        """Forget what was told, and keep its deliveries; returns whether there were any.
+
+        Once it returns, all that was told before it was called is settled, by whomever.
+        """
         has_delivered = False
-        while batch := self._batch():
-            ids = [ended.cause for ended in batch]
-            deliveries = [delivery for ended in batch for delivery in ended.deliveries]
-            try:
-                await self._store.settle_causes(self._partition, ids, deliveries)
-            except BaseException:
-                self._to_settle = batch + self._to_settle
-                raise
-            self._unsettled.difference_update(ids)
-            has_delivered = has_delivered or bool(deliveries)
+        async with self._one_settles:
+            while batch := self._batch():
+                has_delivered = await self._settle_batch(batch) or has_delivered
         return has_delivered
+
+    async def _settle_batch(self, batch: list[Ended]) -> bool:
+        ids = [ended.cause for ended in batch]
+        deliveries = [delivery for ended in batch for delivery in ended.deliveries]
+        try:
+            await self._store.settle_causes(self._partition, ids, deliveries)
+        except BaseException:
+            self._to_settle = batch + self._to_settle
+            raise
+        self._unsettled.difference_update(ids)
+        return bool(deliveries)
 
     def _batch(self) -> list[Ended]:
         """Take what is settled in one step: bounded in causes and in deliveries, but one at least."""

@@ -166,7 +166,11 @@ class Two:
     async def request(
         self, row: Operation, credential: str, ids: Ids, *, query: str = ""
     ) -> Answered:
-        """Make the request of a row with ids that are not A's."""
+        """Make the request of a row with ids that are not A's, after all that came of those before it.
+
+        What is told and not settled yet stands in an export as a cause, and later as what came of it.
+        """
+        await self.live.server.parts.app.services.outbox.drain()
         path = row.path.replace("{widget_id}", A.workspace)
         for name in path_names(row.path):
             wanted = "agent_session_id" if row.family == "agent" else name

@@ -208,6 +208,30 @@ async def test_a_settling_that_failed_is_done_again(
     assert await store.take_causes() == []
 
 
+async def test_draining_waits_for_a_settling_that_others_began(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box = outbox_of(store, Listener())
+    await keep(store, [cause("evt_1")])
+    settle, begun, may_go_on = store.settle_causes, asyncio.Event(), asyncio.Event()
+
+    async def settle_slowly(*asked: object) -> None:
+        begun.set()
+        await may_go_on.wait()
+        await settle(*asked)
+
+    monkeypatch.setattr(store, "settle_causes", settle_slowly)
+    box.start()
+    await begun.wait()
+    draining = asyncio.ensure_future(box.drain())
+    await asyncio.wait([draining], timeout=0.05)
+    assert not draining.done()
+    may_go_on.set()
+    await draining
+    assert await store.take_causes() == []
+    await box.stop()
+
+
 async def test_a_cause_that_cannot_be_read_stays_and_stops_nobody(store: Store) -> None:
     await store.keep_causes([StoredCause("evt_odd", "w", "vis_1", b"\xc1")])
     await keep(store, [cause("evt_1")])
