@@ -23,7 +23,7 @@ from engine.resending import EraseAgain, Resending
 from engine.runtime_types import SessionView
 from engine.session import Session
 from engine.step import Arrived, Woke
-from engine.stepper import Done, Moment, Opens, Prepare, Stepper
+from engine.stepper import Done, LetGo, Moment, Opens, Prepare, Stepper
 from engine.stores.accepted_log import AcceptedLog
 from engine.stores.base import SessionRef, Store, StoredCause
 from engine.transcripts import Transcripts
@@ -230,12 +230,13 @@ class Acting:
         opens: Opens | None = None,
         *,
         is_new: bool = True,
+        let_go: LetGo | None = None,
     ) -> Done | None:
         """Take a step, then tell of it; one that `is_new` is refused when it could not be kept."""
         try:
             if is_new and self._resending is not None:
                 prepare = self._resending.guarded(prepare)
-            done = await self._stepper.act(ref, prepare, opens)
+            done = await self._stepper.act(ref, prepare, opens, let_go)
             if self._resending is not None and done is not None:
                 await self._resending.keep(done, opens)
         except StoreUnavailable:

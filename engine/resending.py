@@ -94,7 +94,7 @@ class Resending:
             StoreUnavailable: "unknown": the commit is done, and not kept yet.
         """
         commit = done.commit
-        if commit is None or isinstance(done.given, _BY_ITSELF):
+        if commit is None or done.input_type in _BY_ITSELF:
             # What came before it is told before it.
             await self._log.settle()
             return

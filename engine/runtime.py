@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from engine.arriving import Arriving
 from engine.clock import Clock
 from engine.commits import Prepared
 from engine.conversing import Conversing
@@ -105,14 +106,16 @@ class Runtime(Conversing):
         self,
         ref: SessionRef,
         source: str,
-        events: Sequence[Event],
+        events: list[Event],
         context: ClientContext,
         *,
         knows_gpc: bool = True,
     ) -> Tracked:
         """Fold events of one session and decide once; returns when all of it is durable.
 
-        `knows_gpc`: whether the sender knows of the browser's privacy signal. A server does not.
+        Args:
+            events: they are taken out of the list as soon as a commit holds them.
+            knows_gpc: whether the sender knows of the browser's privacy signal. A server does not.
 
         Raises:
             StoreUnavailable: nothing was half done; the same ids may be sent again.
@@ -120,20 +123,21 @@ class Runtime(Conversing):
         if not events:
             return Tracked(0, 0, None)
         await self._take_overdue(ref, events)
+        arriving = Arriving(events)
         now_ms = self._clock.now_ms()
         opens = Opens(source, first_instant(events, now_ms), context)
 
         def prepare(at: Moment) -> Prepared:
             told = context_events(at.session, context, at.now_ms, knows_gpc=knows_gpc)
-            return self._arrival(ref, at, (*told, *events))
+            return self._arrival(ref, at, (*told, *arriving.read()))
 
-        done = await self._act(ref, prepare, opens)
+        done = await self._act(ref, prepare, opens, let_go=arriving.let_go)
         assert done is not None, "a session that may be opened exists after its step"
-        self._counts["events"] += len(events)
+        self._counts["events"] += len(arriving)
         self._counts["duplicates"] += done.duplicates
         wake_ms = done.session.wake_ms
         return Tracked(
-            len(events) - done.duplicates, done.duplicates, wake_ms if wake_ms >= 0 else None
+            len(arriving) - done.duplicates, done.duplicates, wake_ms if wake_ms >= 0 else None
         )
 
     # ---- what goes out

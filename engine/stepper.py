@@ -80,8 +80,8 @@ class Done(msgspec.Struct, frozen=True):
     """A step that is durable, or that had nothing to do (`effect` empty).
 
     `is_erased`: the visitor was erased, nothing of the step is kept. `is_resync`: the sequence of messages
-    began anew. `given` and `commit` are what was done, None when there was nothing to do. `follows`: this
-    worker made the session's commit before it, too.
+    began anew. `commit` is what was done, with an input of `input_type`; None when there was nothing to do.
+    `follows`: this worker made the session's commit before it, too.
     """
 
     session: Session
@@ -92,7 +92,7 @@ class Done(msgspec.Struct, frozen=True):
     is_erased: bool = False
     is_resync: bool = False
     follows: bool = False
-    given: Input | None = None
+    input_type: type[Input] | None = None
     commit: Commit | None = None
 
 
@@ -111,6 +111,9 @@ class Moment(msgspec.Struct, frozen=True):
 
 Prepare = Callable[[Moment], Prepared]
 """Says what to do with a session now; called again after a conflict."""
+
+LetGo = Callable[[bytes], None]
+"""Called with the journal entry of a commit that holds all that was prepared, before it is waited for."""
 
 
 class Stepper:
@@ -212,7 +215,11 @@ class Stepper:
         hot.epoch = hot.epoch or epoch
 
     async def act(
-        self, ref: SessionRef, prepare: Prepare, opens: Opens | None = None
+        self,
+        ref: SessionRef,
+        prepare: Prepare,
+        opens: Opens | None = None,
+        let_go: LetGo | None = None,
     ) -> Done | None:
         """Take one step of a session and commit it; None when there is no session and `opens` is None.
 
@@ -221,13 +228,15 @@ class Stepper:
         """
         async with self._turns.take(ref):
             try:
-                return await self._attempt(ref, prepare, opens)
+                return await self._attempt(ref, prepare, opens, let_go)
             except BaseException:
                 # The value in hand may hold a step that was never committed.
                 self._hot.drop(ref)
                 raise
 
-    async def _attempt(self, ref: SessionRef, prepare: Prepare, opens: Opens | None) -> Done | None:
+    async def _attempt(
+        self, ref: SessionRef, prepare: Prepare, opens: Opens | None, let_go: LetGo | None
+    ) -> Done | None:
         repeated: frozenset[int] = frozenset()
         for attempt in range(ATTEMPTS_MAX):
             if attempt > 1:
@@ -251,13 +260,13 @@ class Stepper:
                     return Done(hot.session, Effect(), prepared.duplicates, hot.epoch)
                 await self._load(ref)
                 continue
-            epoch_before = hot.session.epoch
-            terms = self._workspaces.terms(ref.workspace)
-            effect = step(program, hot.session, hot.profile, given, self._secret, terms=terms)
-            effect.profile_changed = effect.profile_changed or created
-            self._ops += 1
-            taken = Taken(ref, f"{self._op_prefix}{self._ops}", given, effect, epoch_before)
-            commit = commit_of(program, hot, prepared, taken)
+            taken = self._take(ref, hot, program, given, created=created)
+            commit, effect = commit_of(program, hot, prepared, taken), taken.effect
+            duplicates, input_type = prepared.duplicates, type(given)
+            if let_go is not None and not duplicates:
+                let_go(commit.entry)
+            # While it is waited for, the events are nowhere but in the commit.
+            del prepared, given, taken
             answer = await self._commit(commit)
             if isinstance(answer, _KEPT):
                 is_resync = hot.is_rolled_back or answer.is_resync
@@ -266,12 +275,12 @@ class Stepper:
                 return Done(
                     hot.session,
                     effect,
-                    prepared.duplicates,
+                    duplicates,
                     hot.epoch,
                     created,
                     is_resync=is_resync,
                     follows=follows,
-                    given=given,
+                    input_type=input_type,
                     commit=commit,
                 )
             self._hot.drop(ref)
@@ -284,6 +293,16 @@ class Stepper:
             else:
                 await self._adopt(ref, answer, hot)
         raise StoreContended("none", retry_after_ms=1_000)
+
+    def _take(
+        self, ref: SessionRef, hot: HotSession, program: Program, given: Input, *, created: bool
+    ) -> Taken:
+        epoch_before = hot.session.epoch
+        terms = self._workspaces.terms(ref.workspace)
+        effect = step(program, hot.session, hot.profile, given, self._secret, terms=terms)
+        effect.profile_changed = effect.profile_changed or created
+        self._ops += 1
+        return Taken(ref, f"{self._op_prefix}{self._ops}", given, effect, epoch_before)
 
     async def _is_confirmed(self, ref: SessionRef, hot: HotSession) -> bool:
         """Make sure that what was read will last, before anybody is told that it is there already."""

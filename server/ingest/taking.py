@@ -12,7 +12,7 @@ from engine.runtime_types import ClientContext, Tracked
 from engine.stores.base import SessionRef
 from engine.stores.codec import decode_profile
 from server.access.auth import WidgetAccess
-from server.admission import rank_of
+from server.admission import Admission, Place, rank_of
 from server.ingest.arrivals import RUN_BYTES_MAX, RUN_LEN_MAX, Arrival, TakenIn
 from server.ingest.consent import is_guarded, kept_of, says_granted
 from server.known_users import join_known, tell_known
@@ -48,6 +48,13 @@ class Run(msgspec.Struct):
     user: str
     size_bytes: int
 
+    @classmethod
+    def begin(cls, first: Arrival) -> "Run":
+        """Begin a run with an arrival, whose events it takes over."""
+        run = cls(first, first.events, first.user, first.size_bytes)
+        first.events = []
+        return run
+
     def goes_on(self, arrival: Arrival) -> bool:
         """Tell whether an arrival is of the same session, and one commit takes it too."""
         first, events = self.first, len(self.events) + len(arrival.events)
@@ -56,8 +63,9 @@ class Run(msgspec.Struct):
         return is_same and is_small and not arrival.former
 
     def add(self, arrival: Arrival) -> None:
-        """Put an arrival behind the others."""
+        """Put an arrival behind the others; its events are the run's from now on."""
         self.events += arrival.events
+        arrival.events = []
         self.user = self.user or arrival.user
         self.size_bytes += arrival.size_bytes
 
@@ -68,6 +76,7 @@ async def take(
     """Commit the events of a request, those of one person in their order; returns after the last commit.
 
     Args:
+        arrivals: their events are taken out of them.
         size_bytes: of the request's body, decompressed.
 
     Raises:
@@ -76,9 +85,8 @@ async def take(
     """
     if not arrivals:
         return TakenIn(0, 0)
-    events = list(chain.from_iterable(arrival.events for arrival in arrivals))
     admission = services.admission
-    place = admission.enter(rank_of(events), len(events), size_bytes, arrivals[0].visitor)
+    place = _enter(admission, arrivals, size_bytes)
     try:
         told = await _take_people(Taking(services, sender), arrivals)
     finally:
@@ -87,6 +95,15 @@ async def take(
     duplicates = sum([tracked.duplicates for tracked in told])
     services.metrics.count_events(accepted, duplicates)
     return TakenIn(accepted, duplicates)
+
+
+def _enter(admission: Admission, arrivals: Sequence[Arrival], size_bytes: int) -> Place:
+    """Let a request in, by what it holds.
+
+    Raises ApiError: queue_full.
+    """
+    events = list(chain.from_iterable(arrival.events for arrival in arrivals))
+    return admission.enter(rank_of(events), len(events), size_bytes, arrivals[0].visitor)
 
 
 async def _take_people(taking: "Taking", arrivals: Sequence[Arrival]) -> list[Tracked]:
@@ -138,7 +155,7 @@ def _runs(arrivals: Sequence[Arrival]) -> Iterator[Run]:
             continue
         if run is not None:
             yield run
-        run = Run(one, list(one.events), one.user, one.size_bytes)
+        run = Run.begin(one)
     if run is not None:
         yield run
 

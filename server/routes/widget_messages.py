@@ -63,7 +63,7 @@ async def acknowledge(call: Call) -> Answer:
     name = _EVENTS[body.state]
     event = Event("", name, call.now_ms, tab=session.state.tab, properties=properties)
     client = ClientContext(timezone=session.timezone, gpc=session.has_opted_out)
-    await runtime.track(ref, session.source, (event,), client)
+    await runtime.track(ref, session.source, [event], client)
     return call.whole(Success())
 
 

@@ -76,7 +76,7 @@ class Actors:
 
         async def track() -> SessionRef:
             ref = await worker.runtime.resolve("w", "site", alias, visitor.id)
-            await worker.runtime.track(ref, "site", events, ClientContext())
+            await worker.runtime.track(ref, "site", list(events), ClientContext())
             return ref
 
         def answered(ref: SessionRef) -> None:
