@@ -37,6 +37,9 @@ STORE_QUEUE_LEN_MAX = 4_096
 STORE_DEADLINE_MS = 2_000
 # Operations in one transaction; more wait for the next. test_more_commits_than_a_batch_are_all_kept
 BATCH_LEN_MAX = 64
+# Rows that one statement of such a transaction writes; each is 18 of the 32,766 values that SQLite takes.
+# test_rows_beyond_one_statement_are_written_with_the_next
+BATCH_ROWS_MAX = 256
 # Sessions whose head stays in memory; over it the longest untouched are read from the file again.
 # test_an_evicted_session_is_read_from_the_file
 HEADS_LEN_MAX = 1_000_000

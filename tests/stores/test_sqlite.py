@@ -10,8 +10,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from engine.errors import StoreRefused, StoreUnavailable
 from engine.limits import STORE_QUEUE_LEN_MAX, TIP_AGE_MS_MAX
@@ -21,7 +19,7 @@ from engine.stores.sqlite import calls as sqlite_calls
 from engine.stores.sqlite import checkpoint as sqlite_checkpoint
 from engine.stores.sqlite import schema
 from engine.stores.sqlite import writer as sqlite_writer
-from engine.stores.sqlite.rows import Rows
+from engine.stores.sqlite.db import DbFile
 from engine.stores.sqlite.store import SqliteStore
 from engine.stores.sqlite.writer import Writer
 from tests.stores.steps import (
@@ -76,6 +74,15 @@ async def test_a_second_store_of_this_process_is_refused(
 ) -> None:
     with pytest.raises(StoreRefused, match="is in use by process"):
         await SqliteStore.open(tmp_path / "a.db", "D2", clock)
+
+
+def test_a_library_that_is_too_old_is_refused_before_a_file_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 34, 1))
+    with pytest.raises(StoreRefused, match=r"use one with 3\.35\.0 or newer"):
+        schema.connect(DbFile(tmp_path / "a.db", "FULL"))
+    assert not list(tmp_path.iterdir())
 
 
 async def test_a_file_that_is_no_store_is_refused(tmp_path: Path, clock: SteppedClock) -> None:
@@ -229,6 +236,7 @@ async def test_the_wal_is_copied_into_the_file_when_nothing_comes_for_a_while(
 
 
 async def test_a_full_queue_refuses_and_recovers(sqlite: SqliteStore) -> None:
+    await sqlite._learning
     async with _held(sqlite):
         waiting = [asyncio.ensure_future(sqlite.load(REF)) for _ in range(STORE_QUEUE_LEN_MAX - 1)]
         await asyncio.sleep(0)
@@ -395,27 +403,6 @@ async def test_an_id_is_answered_at_once_and_is_on_the_disk_with_what_is_committ
     await store.close()
 
 
-@given(st.integers(0, 200), st.integers(1, 200))
-def test_rows_written_together_stand_as_if_written_one_by_one(count: int, profiles: int) -> None:
-    together, apart = _empty_tables(), _empty_tables()
-    for number in range(count):
-        one = Rows()
-        one.refs.append(("w", f"name {number % 7}", number))
-        one.profiles.append(("w", f"visitor {number % profiles}", number, b"%d" % number, number))
-        one.messages.append((1, number, f"m{number}", b"body"))
-        one.write_others(apart)
-    rows = Rows()
-    rows.refs += [("w", f"name {n % 7}", n) for n in range(count)]
-    rows.profiles += [("w", f"visitor {n % profiles}", n, b"%d" % n, n) for n in range(count)]
-    rows.messages += [(1, n, f"m{n}", b"body") for n in range(count)]
-    rows.write_others(together)
-    for table in ("ref", "profile", "message"):
-        sql = f"SELECT * FROM {table} ORDER BY 1, 2"
-        assert together.execute(sql).fetchall() == apart.execute(sql).fetchall()
-    together.close()
-    apart.close()
-
-
 async def test_a_cancelled_caller_does_not_disturb_the_others(sqlite: SqliteStore) -> None:
     given_up = asyncio.ensure_future(sqlite.commit(step(0)))
     await asyncio.sleep(0)
@@ -466,12 +453,6 @@ class _BrokenConnection:
         error = sqlite3.OperationalError("disk I/O error")
         error.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
         raise error
-
-
-def _empty_tables() -> sqlite3.Connection:
-    db = sqlite3.connect(":memory:", isolation_level=None)
-    db.executescript(schema._TABLES)
-    return db
 
 
 def _break_connection(writer: Writer) -> None:

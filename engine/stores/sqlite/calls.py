@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Literal, TypeVar, cast
 
@@ -11,10 +12,13 @@ from engine.limits import STORE_DEADLINE_MS, STORE_QUEUE_LEN_MAX
 from engine.stores.base import Committed, Due, Durability, SessionRef
 from engine.stores.hints import Hints
 from engine.stores.sqlite.db import Db, DbFile, open_db
+from engine.stores.sqlite.strangers import SOURCES, Name, Place, Source, Strangers, read_slice
 from engine.stores.sqlite.writer import Operation, Writer
 
 T = TypeVar("T")
 _WATCH_S = STORE_DEADLINE_MS / 4_000
+_LEARN_PAUSE_S = 0.01
+_LEARN_AGAIN_S = 1.0
 
 
 class SqliteCalls:
@@ -53,7 +57,9 @@ class SqliteCalls:
         self._watch: asyncio.TimerHandle | None = None
         self._tick = 0
         self._closing: asyncio.Future[object] | None = None
+        self._strangers = Strangers()
         self._writer.start(self._loop)
+        self._learning = self._loop.create_task(self._learn(), name="sqlite-learning")
 
     def partition_of(self, workspace: str, visitor: str = "") -> int:
         """See `Store.partition_of`."""
@@ -69,6 +75,7 @@ class SqliteCalls:
 
     async def close(self) -> None:
         """See `Store.close`."""
+        self._learning.cancel()
         if self._closing is None:
             self._closing = self._loop.create_future()
             self._put(Operation("close", self._closing))
@@ -78,6 +85,28 @@ class SqliteCalls:
         if self._watch is not None:
             self._watch.cancel()
             self._watch = None
+
+    async def _learn(self) -> None:
+        """Learn the names that the file has, beside all other work."""
+        for source in SOURCES:
+            if not await self._learn_source(source):
+                return
+        self._strangers.learnt_all()
+
+    async def _learn_source(self, source: Source) -> bool:
+        """Learn the names of one source; return whether there is room for more."""
+        after: Place | None = source.first
+        while after is not None:
+            try:
+                names, after = await self._read(partial(_read_names, source, after))
+            except StoreUnavailable:
+                await asyncio.sleep(_LEARN_AGAIN_S)
+                continue
+            if not self._strangers.learn(names):
+                return False
+            if after is not None:
+                await asyncio.sleep(_LEARN_PAUSE_S)
+        return True
 
     def _check_open(self) -> None:
         if self._closing is not None:
@@ -173,3 +202,7 @@ class SqliteCalls:
                 reason = "the disk did not answer in time"
                 future.set_exception(StoreUnavailable("unknown", 1_000, reason))
         self._watch = self._loop.call_later(_WATCH_S, self._expire) if waiting else None
+
+
+def _read_names(source: Source, after: Place, writer: Writer) -> tuple[list[Name], Place | None]:
+    return read_slice(writer.db, source, after)

@@ -26,7 +26,7 @@ from engine.stores.head import (
 from engine.stores.partitions import digest_of
 from engine.stores.sqlite.db import Db
 from engine.stores.sqlite.heads import HeadMap
-from engine.stores.sqlite.rows import Rows
+from engine.stores.sqlite.rows import NewAlias, Rows, Step, prepare
 from engine.stores.sqlite.seen_ids import SeenIds
 
 _PROFILES_CACHED = 50_000
@@ -58,6 +58,7 @@ class Commits:
         # Digests of erased visitors, and until when nothing is kept of them.
         self.tombs: dict[bytes, int] = dict(db.execute("SELECT key, until FROM tomb").fetchall())
         (self.causes_kept,) = db.execute("SELECT count(*) FROM cause").fetchone()
+        prepare(db)
         self._begin()
 
     def run(
@@ -65,8 +66,12 @@ class Commits:
         commits: Sequence[Commit],
         now_ms: int,
         also: Callable[[], None] | None = None,
+        *,
+        aliases: Sequence[NewAlias] = (),
     ) -> list[CommitAnswer]:
         """Do a batch in one durable step; `also` writes more within the same transaction.
+
+        Of `aliases` those of erased visitors are left out.
 
         Raises:
             sqlite3.Error: nothing was changed, unless the error is one of syncing the file.
@@ -74,6 +79,9 @@ class Commits:
         self._begin()
         try:
             answers = [self._accept(commit, now_ms) for commit in commits]
+            for new in aliases:
+                if not self.is_erased(new.ref.workspace, new.ref.visitor, now_ms):
+                    self._rows.add_alias(new)
             self._write(also)
         except BaseException:
             self._undo()
@@ -189,6 +197,11 @@ class Commits:
             self.seen.note_none((workspace, visitor))
         return None if version is None else VisitorRecord(version, body)
 
+    def note_stranger(self, ref: SessionRef) -> None:
+        """Learn that the file has nothing of a session's visitor."""
+        self._note_profile(ref.workspace, ref.visitor, 0)
+        self.seen.note_none((ref.workspace, ref.visitor))
+
     def _note_profile(self, workspace: str, visitor: str, version: int) -> None:
         if len(self._profile_versions) >= _PROFILES_CACHED:
             self._profile_versions.clear()
@@ -218,7 +231,7 @@ class Commits:
         if kept := self._not_erased(causes, now_ms):
             rows = Rows()
             rows.add_causes(kept)
-            self._causes_more += rows.write_causes(self.db)
+            self._causes_more += rows.write(self.db)
 
     def settle_causes(self, ids: Sequence[str]) -> None:
         """Forget causes within the transaction of a batch."""
@@ -251,6 +264,7 @@ class Commits:
         self._changed: list[tuple[int, bytes, int, bool, int | None]] = []
         self._refused: dict[int, type[Conflict | Capped]] = {}
         self._ops: dict[int, str] = {}
+        self._profiles_changed: list[tuple[str, str]] = []
         self.seen.begin()
         self._count = 0
         self._causes_more = 0
@@ -281,89 +295,66 @@ class Commits:
     def _collect(
         self, commit: Commit, slot: int | None, head: Head, after: Head, now_ms: int
     ) -> None:
-        heads, ref = self.heads, commit.ref
+        ref, rows = commit.ref, self._rows
+        num = self._collect_step(commit, slot, after, now_ms)
+        if commit.messages:
+            rows.add_messages(num, after.first_offset, commit.messages)
+        self._collect_grants(num, commit, head, after)
+        rows.add_ids(ref.workspace, num, commit.ids)
+        rows.add_decisions(ref, after.version, commit.decisions)
+        rows.add_causes(self._not_erased(commit.causes, now_ms))
+        rows.add_counts(ref.workspace, commit.counts)
+
+    def _collect_step(self, commit: Commit, slot: int | None, after: Head, now_ms: int) -> int:
+        heads, ref, visitor = self.heads, commit.ref, (commit.ref.workspace, commit.ref.visitor)
         is_new = slot is None
-        previous = self._begin_session(commit, now_ms) if slot is None else heads.rows[slot]
         if slot is None:
-            slot = heads.slot(ref.workspace, ref.session)
-            assert slot is not None
+            num, previous = self._begin_session(ref)
+            slot = heads.add(ref.workspace, ref.session, num)
+        else:
+            num, previous = heads.nums[slot], heads.rows[slot]
         row, encoded = self.next_row, encode_head(after)
         self.next_row += 1
         self._changed.append((slot, heads.heads[slot], previous, is_new, commit.wake_ms))
         heads.set(slot, encoded, row)
         self._ops[slot] = commit.op
-        num = heads.nums[slot]
-        rows = self._rows
-        rows.journal.append(
-            (row, num, previous, now_ms, commit.op, encoded, commit.entry, commit.state)
-        )
-        if is_new:
-            rows.sessions[-1] = (*rows.sessions[-1][:4], row, commit.wake_ms, _ended(after))
-        if commit.profile is not None:
-            rows.profiles.append(
-                (ref.workspace, ref.visitor, after.profile_version, commit.profile, now_ms)
+        version, profile = 0, commit.profile
+        if profile is not None:
+            version = self._profile_versions[visitor] = after.profile_version
+            self._profiles_changed.append(visitor)
+        self._rows.add_step(
+            Step(
+                row, num, previous, now_ms, commit.op, encoded, commit.entry, commit.state,
+                *visitor, ref.session, commit.wake_ms, _ended(after), int(is_new),
+                version, 0 if profile is None else profile,
+                self.seen.add(visitor, commit.seen) if commit.seen else 0,
             )
-            self._profile_versions[ref.workspace, ref.visitor] = after.profile_version
-            rows.is_append_only = False
-        if commit.messages:
-            rows.add_messages(num, after.first_offset, [(m.id, m.body) for m in commit.messages])
-        if commit.spend or commit.give_back:
-            self._collect_grants(num, commit, head, after)
-        if commit.seen or commit.ids or commit.decisions:
-            self._collect_ids(num, commit, after, now_ms)
-        if commit.causes:
-            rows.add_causes(self._not_erased(commit.causes, now_ms))
-        if commit.counts:
-            rows.add_counts(ref.workspace, commit.counts)
+        )  # fmt: skip
+        return num
 
-    def _begin_session(self, commit: Commit, now_ms: int) -> int:
-        """Give a session a row and a slot; a swept one goes on where its journal ended."""
-        ref = commit.ref
+    def _begin_session(self, ref: SessionRef) -> tuple[int, int]:
+        """Give a session a number; a swept one goes on where its journal ended."""
         found = self._row(ref.workspace, ref.session)
-        if found is None:
-            num, previous = self.next_num, 0
-            self.next_num += 1
-        else:
-            num, previous, _ = found
-        self.heads.add(ref.workspace, ref.session, num)
-        self._rows.sessions.append((num, ref.workspace, ref.session, ref.visitor, 0, None, None))
-        self._rows.is_append_only = False
-        return int(previous)
+        if found is not None:
+            return found[:2]
+        num = self.next_num
+        self.next_num += 1
+        return num, 0
 
     def _collect_grants(self, num: int, commit: Commit, head: Head, after: Head) -> None:
-        before = after.granted - commit.spend
-        if commit.give_back and commit.engagement_epoch == head.engagement_epoch:
-            self._rows.given_back.append((num, commit.engagement_epoch, before))
-        for place in range(before, after.granted):
-            self._rows.granted.append((num, commit.engagement_epoch, place))
-        self._rows.is_append_only = False
-
-    def _collect_ids(self, num: int, commit: Commit, after: Head, now_ms: int) -> None:
-        rows, ref = self._rows, commit.ref
-        if commit.seen:
-            run = self.seen.add((ref.workspace, ref.visitor), commit.seen)
-            rows.seen.append((ref.workspace, ref.visitor, now_ms, run))
-        rows.refs += [(ref.workspace, name, num) for name in commit.ids]
-        rows.decisions += [
-            (
-                ref.workspace, line.at_ms, line.id, ref.session, ref.visitor,
-                after.version, line.rule, line.outcome, line.body,
-            )
-            for line in commit.decisions
-        ]  # fmt: skip
-        rows.is_append_only = False
+        epoch, before = commit.engagement_epoch, after.granted - commit.spend
+        if commit.give_back and epoch == head.engagement_epoch:
+            self._rows.give_back(num, epoch, before)
+        self._rows.add_grants(num, epoch, range(before, after.granted))
 
     def _write(self, also: Callable[[], None] | None) -> None:
         rows, db = self._rows, self.db
         self._bytes_written += rows.estimate_bytes()
-        if rows.is_append_only and also is None:
-            rows.write_journal(db)
+        if also is None and rows.is_one_statement:
+            rows.write(db)
             return
         db.execute("BEGIN IMMEDIATE")
-        rows.write_journal(db)
-        rows.write_others(db)
-        if rows.causes:
-            self._causes_more += rows.write_causes(db)
+        self._causes_more += rows.write(db)
         if also is not None:
             before = db.total_changes
             also()
@@ -378,7 +369,7 @@ class Commits:
                 self.heads.cool(slot)
             else:
                 self.heads.set(slot, head, row)
-        for workspace, visitor, *_ in self._rows.profiles:
+        for workspace, visitor in self._profiles_changed:
             self.forget_profile(workspace, visitor)
 
 

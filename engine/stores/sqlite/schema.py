@@ -14,6 +14,9 @@ from engine.stores.sqlite.seen_ids import packed
 # 4: ids of events stand in runs, a row a commit.
 LAYOUT = 4
 
+SQLITE_VERSION_MIN = (3, 35, 0)
+"""Of 2021: what a row does that is there already may be said for any of its keys."""
+
 # A commit appends to `journal` and touches no index of it. `session.tip` and `session.due` follow at
 # checkpoints; `meta.checkpoint` is the journal row up to which they are right.
 _TABLES = """
@@ -91,6 +94,8 @@ def connect(file: DbFile) -> Db:
         StoreRefused: the folder or file cannot be used, is no store of ours, or is in use.
     """
     path = file.path
+    if sqlite3.sqlite_version_info < SQLITE_VERSION_MIN:
+        raise StoreRefused(_too_old(path))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -168,6 +173,14 @@ def _move_seen(db: Db) -> None:
     )
     db.execute("DROP TABLE seen")
     db.execute("COMMIT")
+
+
+def _too_old(path: Path) -> str:
+    wanted = ".".join(map(str, SQLITE_VERSION_MIN))
+    return (
+        f"{path} cannot be used: this Python has SQLite {sqlite3.sqlite_version}; "
+        f"use one with {wanted} or newer"
+    )
 
 
 def _explain(path: Path, error: sqlite3.Error) -> str:

@@ -30,8 +30,10 @@ from engine.stores.base import (
     Swept,
 )
 from engine.stores.head import check_sizes
-from engine.stores.sqlite import custody, reads, tables, whole
+from engine.stores.sqlite import custody, reads, whole
 from engine.stores.sqlite.promises import Promises
+from engine.stores.sqlite.rows import NewAlias
+from engine.stores.sqlite.strangers import alias_name, visitor_name
 from engine.stores.sqlite.sweep import clear_files, sweep
 from engine.stores.sqlite.workspace import SqliteWorkspace
 from engine.stores.sqlite.writer import Operation
@@ -84,7 +86,11 @@ class SqliteStore(SqliteWorkspace):
         check_sizes(commit)
         self._check_causes(commit.causes)
         future: asyncio.Future[object] = self._loop.create_future()
-        self._submit(Operation("commit", future, commit))
+        operation = Operation("commit", future, commit)
+        if commit.profile is not None or commit.seen:
+            name = visitor_name(commit.ref.workspace, commit.ref.visitor)
+            operation.is_of_stranger = self._strangers.note(name)
+        self._submit(operation)
         return cast("CommitAnswer", await future)
 
     async def claim_due(self, partition: int = 0, *, limit: int = 64, lease_ms: int = 500) -> Due:
@@ -139,14 +145,16 @@ class SqliteStore(SqliteWorkspace):
 
     def _promise(self, key: tuple[str, str], ref: SessionRef) -> None:
         """Have an id written before all that is asked for from now on; nobody waits for it."""
-        written, at_ms = self._loop.create_future(), self._writer.tick()
-        self._submit(
-            Operation("write", written, None, lambda w: tables.put_alias(w, key[1], ref, at_ms))
-        )
+        self._strangers.note(alias_name(*key))
+        written = self._loop.create_future()
+        alias = NewAlias(key[1], ref, self._writer.tick())
+        self._submit(Operation("alias", written, alias=alias))
         self._promises.make(key, ref, written)
 
     async def find_alias(self, workspace: str, alias: str) -> SessionRef | None:
         """See `Store.find_alias`."""
+        if self._strangers.is_new(alias_name(workspace, alias)):
+            return None
         key = (workspace, alias)
         await self._promises.settled(key)
         found = self._promises.find(key)

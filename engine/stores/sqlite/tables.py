@@ -12,7 +12,6 @@ from engine.stores.base import (
     KeyReused,
     NamedDoc,
     Replayed,
-    SessionRef,
     StoredCause,
     VisitorRecord,
 )
@@ -23,7 +22,6 @@ from engine.stores.sqlite.writer import Writer
 
 # No text goes on with this last of all characters.
 _LAST = "\U0010ffff"
-_ALIAS = "INSERT OR REPLACE INTO alias VALUES(?,?,?,?,?)"
 
 
 def visitor(db: Db, workspace: str, name: str) -> VisitorRecord | None:
@@ -50,12 +48,6 @@ def put_profile(
         (*key, expect + 1, profile, writer.tick()),
     )
     return expect + 1
-
-
-def put_alias(writer: Writer, alias: str, ref: SessionRef, at_ms: int) -> None:
-    """Let a client's id stand for a session from an instant on; nothing is kept of an erased visitor."""
-    if not writer.commits.is_erased(ref.workspace, ref.visitor, writer.tick()):
-        writer.db.execute(_ALIAS, (ref.workspace, alias, ref.visitor, ref.session, at_ms))
 
 
 def get_doc(db: Db, key: tuple[str, str, str]) -> Doc | None:

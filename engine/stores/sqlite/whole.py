@@ -10,6 +10,7 @@ from pathlib import Path
 
 from engine.errors import BackupRefused
 from engine.limits import DISK_FREE_BYTES_MIN
+from engine.stores.sqlite.rows import prepare
 from engine.stores.sqlite.writer import Writer
 
 
@@ -58,6 +59,7 @@ def rewrite(writer: Writer) -> None:
         writer.db.execute("VACUUM")
     finally:
         writer.db.execute("PRAGMA temp_store=MEMORY")
+        prepare(writer.db)
     writer.checkpoints.empty_wal()
 
 

@@ -12,6 +12,7 @@ from engine.stores.base import (
 from engine.stores.head import check_profile_size
 from engine.stores.sqlite import tables
 from engine.stores.sqlite.outbox import SqliteOutbox
+from engine.stores.sqlite.strangers import visitor_name
 
 _DAYS_A_READ = 31
 
@@ -21,6 +22,8 @@ class SqliteWorkspace(SqliteOutbox):
 
     async def visitor(self, workspace: str, visitor: str) -> VisitorRecord | None:
         """See `Store.visitor`."""
+        if self._strangers.is_new(visitor_name(workspace, visitor)):
+            return None
         return await self._read(lambda writer: writer.commits.visitor(workspace, visitor))
 
     async def put_profile(
@@ -29,6 +32,7 @@ class SqliteWorkspace(SqliteOutbox):
         """See `Store.put_profile`."""
         check_profile_size(profile)
         key = (workspace, visitor)
+        self._strangers.note(visitor_name(*key))
         return await self._write(lambda writer: tables.put_profile(writer, key, profile, expect))
 
     async def get_doc(self, workspace: str, kind: str, name: str) -> Doc | None:

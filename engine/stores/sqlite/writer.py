@@ -14,18 +14,22 @@ from engine.stores.sqlite.checkpoint import Checkpoints, pending_wakeups, recove
 from engine.stores.sqlite.commits import Commits
 from engine.stores.sqlite.db import DbFile
 from engine.stores.sqlite.heads import HeadMap
+from engine.stores.sqlite.rows import NewAlias
 from engine.stores.sqlite.schema import connect, release
 
 _IDLE_S = 1.0
 _ROOM_EVERY_BATCHES = 64
 
-Kind = Literal["commit", "read", "write", "close"]
+Kind = Literal["commit", "alias", "read", "write", "close"]
 
 
 class Operation:
-    """One call to the store: a commit, or a function of the thread's `Engine`-side state."""
+    """One call to the store: a commit, a client's session id, or a function of the thread's own state.
 
-    __slots__ = ("call", "commit", "future", "kind", "tick")
+    `is_of_stranger`: a commit of a visitor of whom nothing was written before it.
+    """
+
+    __slots__ = ("alias", "call", "commit", "future", "is_of_stranger", "kind", "tick")
 
     def __init__(
         self,
@@ -33,12 +37,16 @@ class Operation:
         future: "asyncio.Future[object]",
         commit: Commit | None = None,
         call: "Callable[[Writer], object] | None" = None,
+        *,
+        alias: NewAlias | None = None,
     ) -> None:
         self.kind: Kind = kind
         self.future = future
         self.commit = commit
         self.call = call
+        self.alias = alias
         self.tick = 0
+        self.is_of_stranger = False
 
 
 Settle = Callable[[Sequence[tuple[Operation, object]]], None]
@@ -147,8 +155,12 @@ class Writer:
             refusal = self._refusal()
             return [(operation, refusal) for operation in writes]
         commits = [op for op in writes if op.kind == "commit"]
+        aliases = [op for op in writes if op.kind == "alias"]
         others = [op for op in writes if op.kind == "write"]
         answers: list[object] = []
+        for op in commits:
+            if op.is_of_stranger and op.commit is not None:
+                self.commits.note_stranger(op.commit.ref)
 
         def also() -> None:
             answers.extend(op.call(self) for op in others if op.call is not None)
@@ -158,6 +170,7 @@ class Writer:
                 [op.commit for op in commits if op.commit is not None],
                 self.tick(),
                 also if others else None,
+                aliases=[op.alias for op in aliases if op.alias is not None],
             )
         except sqlite3.Error as error:
             if _is_lost(error):
@@ -168,7 +181,8 @@ class Writer:
         except Exception as error:  # noqa: BLE001 - one operation's fault must not end the others
             failure = error
         else:
-            return [*zip(commits, done, strict=True), *zip(others, answers, strict=True)]
+            told = [*zip(commits, done, strict=True), *zip(others, answers, strict=True)]
+            return [*told, *((operation, None) for operation in aliases)]
         if len(writes) == 1:
             return [(writes[0], failure)]
         return [pair for operation in writes for pair in self._write([operation])]
