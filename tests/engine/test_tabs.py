@@ -134,6 +134,14 @@ def test_leaving_a_page_corrects_its_visible_time() -> None:
     assert browser.clock("time_on_page", 100) <= 40
 
 
+def test_a_page_that_is_left_after_the_next_one_began_does_not_stop_its_clock() -> None:
+    browser = Browser()
+    browser.do(0, "view", tab="a", url=PAGE)
+    browser.do(30, "view", tab="b", url=PAGE)
+    browser.do(31, "page_leave", tab="a", properties={"dwell_ms": 31_000, "scroll_percent": 80})
+    assert browser.clock("time_on_page", 40) == 10
+
+
 def test_a_view_without_an_address_is_an_unknown_page() -> None:
     browser = Browser()
     browser.do(0, "view", url=PAGE)

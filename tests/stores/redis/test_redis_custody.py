@@ -75,7 +75,7 @@ async def test_an_erased_visitor_leaves_the_files_of_the_server(
         store = await RedisStore.open(server.url, clock=clock, durability="D1", partitions=16)
         try:
             await keep_all(store, GONE)
-            assert any(_files_with(tmp_path, GONE))
+            _wait_until_written(tmp_path)
             await store.erase("ws_a", VISITOR)
             wait_until(lambda: not any(_files_with(tmp_path, GONE)), "the files are written anew")
         finally:
@@ -95,7 +95,7 @@ async def test_a_sweep_of_any_worker_soon_after_an_erasure_clears_the_files(
             # What is not the visitor's own names them too, and goes later.
             await stores[0].put_doc("ws_a", "erasure", "era_1", GONE.encode(), 0)
             await stores[0].put_doc("ws_a", "erasure", "era_1", None, 1)
-            assert any(_files_with(tmp_path, GONE))
+            _wait_until_written(tmp_path)
             await stores[1].sweep(clock.now_ms)
             wait_until(lambda: not any(_files_with(tmp_path, GONE)), "the files are written anew")
             clock.now_ms += ERASED_LATELY_MS
@@ -245,6 +245,11 @@ def _after(first: Callable[..., None], call: Call) -> Call:
 
 def _is_rewriting(server: Single) -> bool:
     return server.node.about("persistence")["aof_rewrite_in_progress"] == "1"
+
+
+def _wait_until_written(folder: Path) -> None:
+    """Wait until the server's files name who is to be erased: on a busy disk it answers before they do."""
+    wait_until(lambda: any(_files_with(folder, GONE)), "the files name who is to be erased")
 
 
 def _files_with(folder: Path, word: str) -> Iterator[Path]:
