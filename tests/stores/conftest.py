@@ -7,6 +7,7 @@ import pytest
 
 from engine.stores.base import Store
 from engine.stores.open import open_store
+from engine.stores.sqlite.store import SqliteStore
 from engine.testing.shared_store import SharedMemory
 from tests.faults.server import Cluster, Single
 from tests.stores.steps import SteppedClock
@@ -70,5 +71,13 @@ async def embedded(
 ) -> AsyncIterator[Store]:
     """A store whose guards are in this process, so that a test can lower their limits."""
     opened = await open_store(request.param, clock=clock, base_dir=tmp_path)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def sqlite(tmp_path: Path, clock: SteppedClock) -> AsyncIterator[SqliteStore]:
+    """The embedded store by itself, in `a.db`."""
+    opened = await SqliteStore.open(tmp_path / "a.db", "D2", clock)
     yield opened
     await opened.close()

@@ -36,13 +36,6 @@ from tests.stores.steps import (
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-async def sqlite(tmp_path: Path, clock: SteppedClock) -> AsyncIterator[SqliteStore]:
-    opened = await SqliteStore.open(tmp_path / "a.db", "D2", clock)
-    yield opened
-    await opened.close()
-
-
 async def test_an_unknown_url_is_refused_with_the_known_ones(clock: SteppedClock) -> None:
     for url in ("mysql://x", "sqlite:///", "sqlite:a.db", "memory"):
         with pytest.raises(StoreRefused, match=r"use memory:, sqlite:///"):

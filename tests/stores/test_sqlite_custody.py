@@ -2,7 +2,6 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -17,13 +16,6 @@ from tests.stores.steps import OTHER, REF, START_MS, SteppedClock, commit_all, s
 
 pytestmark = pytest.mark.anyio
 WORD = "canary"
-
-
-@pytest.fixture
-async def sqlite(tmp_path: Path, clock: SteppedClock) -> AsyncIterator[SqliteStore]:
-    opened = await SqliteStore.open(tmp_path / "a.db", "D2", clock)
-    yield opened
-    await opened.close()
 
 
 async def test_the_files_hold_no_byte_of_an_erased_visitor(

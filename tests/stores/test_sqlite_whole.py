@@ -1,7 +1,6 @@
 """The SQLite file as a whole: a backup taken while it is written to, and a file without gaps."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -18,13 +17,6 @@ from tests.stores.steps import REF, START_MS, SteppedClock, commit_all, step, un
 
 pytestmark = pytest.mark.anyio
 VISITORS = 8
-
-
-@pytest.fixture
-async def sqlite(tmp_path: Path, clock: SteppedClock) -> AsyncIterator[SqliteStore]:
-    opened = await SqliteStore.open(tmp_path / "a.db", "D2", clock)
-    yield opened
-    await opened.close()
 
 
 def ref(number: int) -> SessionRef:

@@ -1,7 +1,6 @@
 """What only the SQLite store promises beside sessions: it stays, a failed batch leaves nothing."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -22,13 +21,6 @@ from tests.stores.steps import OTHER, REF, SteppedClock, a_delivery, keep_delive
 
 pytestmark = pytest.mark.anyio
 CAUSE = StoredCause("evt_1", "ws_a", "visitor_1", b"body")
-
-
-@pytest.fixture
-async def sqlite(tmp_path: Path, clock: SteppedClock) -> AsyncIterator[SqliteStore]:
-    opened = await SqliteStore.open(tmp_path / "a.db", "D2", clock)
-    yield opened
-    await opened.close()
 
 
 async def test_what_is_kept_beside_sessions_is_there_after_a_restart(

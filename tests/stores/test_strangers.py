@@ -1,7 +1,6 @@
 """A name that the SQLite file says is new without being asked has no rows, and none on their way."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -18,13 +17,6 @@ from tests.stores.steps import OTHER, REF, SteppedClock, step
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-async def store(tmp_path: Path, clock: SteppedClock) -> AsyncIterator[SqliteStore]:
-    opened = await SqliteStore.open(tmp_path / "a.db", "D2", clock)
-    yield opened
-    await opened.close()
-
-
 def is_new(store: SqliteStore, visitor: str) -> bool:
     return store._strangers.is_new(visitor_name("ws_a", visitor))
 
@@ -35,39 +27,39 @@ async def reopened(tmp_path: Path, clock: SteppedClock) -> SqliteStore:
     return opened
 
 
-async def test_before_all_names_are_learnt_nobody_is_new(store: SqliteStore) -> None:
-    assert not is_new(store, "ann")
-    await store._learning
-    assert is_new(store, "ann")
+async def test_before_all_names_are_learnt_nobody_is_new(sqlite: SqliteStore) -> None:
+    assert not is_new(sqlite, "ann")
+    await sqlite._learning
+    assert is_new(sqlite, "ann")
 
 
-async def test_who_is_about_to_be_written_is_new_no_more(store: SqliteStore) -> None:
-    await store._learning
-    writing = asyncio.ensure_future(store.commit(step(0, expect_profile=0, profile=b"p")))
+async def test_who_is_about_to_be_written_is_new_no_more(sqlite: SqliteStore) -> None:
+    await sqlite._learning
+    writing = asyncio.ensure_future(sqlite.commit(step(0, expect_profile=0, profile=b"p")))
     await asyncio.sleep(0)
-    assert not is_new(store, REF.visitor)
+    assert not is_new(sqlite, REF.visitor)
     # It is asked for, and not there before it is durable, or there.
-    record = await store.visitor("ws_a", REF.visitor)
+    record = await sqlite.visitor("ws_a", REF.visitor)
     assert record in (None, VisitorRecord(1, b"p"))
     assert isinstance(await writing, Committed)
-    assert await store.visitor("ws_a", REF.visitor) == VisitorRecord(1, b"p")
+    assert await sqlite.visitor("ws_a", REF.visitor) == VisitorRecord(1, b"p")
 
 
-async def test_a_profile_and_a_client_s_session_id_are_no_news_either(store: SqliteStore) -> None:
-    await store._learning
-    assert await store.put_profile("ws_a", "ann", b"profile", 0) == 1
-    assert await store.visitor("ws_a", "ann") == VisitorRecord(1, b"profile")
-    assert await store.resolve("her session", REF) == REF
-    assert await store.resolve("her session", OTHER) == REF
-    assert await store.find_alias("ws_a", "her session") == REF
-    assert await store.find_alias("ws_b", "her session") is None
+async def test_a_profile_and_a_client_s_session_id_are_no_news_either(sqlite: SqliteStore) -> None:
+    await sqlite._learning
+    assert await sqlite.put_profile("ws_a", "ann", b"profile", 0) == 1
+    assert await sqlite.visitor("ws_a", "ann") == VisitorRecord(1, b"profile")
+    assert await sqlite.resolve("her session", REF) == REF
+    assert await sqlite.resolve("her session", OTHER) == REF
+    assert await sqlite.find_alias("ws_a", "her session") == REF
+    assert await sqlite.find_alias("ws_b", "her session") is None
 
 
-async def test_a_second_commit_of_a_stranger_is_judged_by_the_first(store: SqliteStore) -> None:
-    await store._learning
+async def test_a_second_commit_of_a_stranger_is_judged_by_the_first(sqlite: SqliteStore) -> None:
+    await sqlite._learning
     first = step(0, expect_profile=0, profile=b"p", seen=(1, 2))
     second = step(0, SessionRef("ws_a", REF.visitor, "chat_9"), expect_profile=0, profile=b"q")
-    answers = await asyncio.gather(store.commit(first), store.commit(second))
+    answers = await asyncio.gather(sqlite.commit(first), sqlite.commit(second))
     assert [type(answer) for answer in answers] == [Committed, Conflict]
 
 
