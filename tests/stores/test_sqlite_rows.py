@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.limits import BATCH_LEN_MAX, BATCH_ROWS_MAX, MESSAGES_KEPT_MAX
-from engine.stores.base import NewMessage
+from engine.stores.base import Count, NewMessage, StoredCause
 from engine.stores.sqlite import schema
 from engine.stores.sqlite.rows import Rows, Step, prepare
 from tests.stores.steps import START_MS
@@ -26,10 +26,20 @@ def test_rows_beyond_one_statement_are_written_with_the_next(count: int, profile
             )
             new.give_back(1, 1, number % 5)
             new.add_grants(1, 1, range(number % 5, number % 5 + 2))
+            new.add_counts("w", [Count("2026-11-22", "messages", 1)])
         one.write(apart)
-    assert rows.is_one_statement == (count * 6 + max(0, count - 21) <= BATCH_ROWS_MAX)
+    assert rows.is_one_statement == (count * 6 + max(0, count - 21) + (count > 0) <= BATCH_ROWS_MAX)
     rows.write(together)
-    for table in ("journal", "session", "profile", "seen_run", "ref", "message", "granted"):
+    for table in (
+        "journal",
+        "session",
+        "profile",
+        "seen_run",
+        "ref",
+        "message",
+        "granted",
+        "counter",
+    ):
         sql = f"SELECT * FROM {table} ORDER BY 1, 2"
         assert together.execute(sql).fetchall() == apart.execute(sql).fetchall()
     together.close()
@@ -46,19 +56,26 @@ def test_a_batch_that_only_appends_is_reckoned_without_pages_of_other_tables() -
 
 @given(st.integers(1, BATCH_LEN_MAX))
 def test_steps_stand_in_the_journal_alike_with_and_without_other_rows(count: int) -> None:
-    alone, beside = Rows(), Rows()
+    alone, beside, told = Rows(), Rows(), Rows()
     for number in range(count):
         step = _step_row(number, "v")._replace(is_new=0, profile_version=0, profile=0, run=0)
-        alone.add_step(step)
-        beside.add_step(step)
+        for rows in (alone, beside, told):
+            rows.add_step(step)
     beside.add_ids("w", 1, ["name"])
+    told.add_causes([StoredCause("c", "w", "v", b"body")])
     found = []
-    for rows in (alone, beside):
+    for rows in (alone, beside, told):
         db = _empty_tables()
+        statements: list[str] = []
+        db.set_trace_callback(statements.append)
         rows.write(db)
+        # What triggers do stands behind two dashes, and after it the statement again.
+        own = {text for text in statements if not text.startswith("--")}
+        assert rows.is_one_statement == (rows is not told)
+        assert len(own) == (1 if rows.is_one_statement else 2)
         found.append(db.execute("SELECT * FROM journal").fetchall())
         db.close()
-    assert found[0] == found[1]
+    assert found[0] == found[1] == found[2]
     assert len(found[0]) == count
 
 

@@ -1,14 +1,14 @@
 """The rows that a batch of commits adds to the SQLite file, and how they are written in one step."""
 
 from collections.abc import Iterable, Sequence
-from functools import cache
+from itertools import groupby
 from typing import NamedTuple
 
 import msgspec
 
 from engine.limits import BATCH_ROWS_MAX, MESSAGES_KEPT_MAX
 from engine.stores.base import Count, DecisionLine, NewMessage, SessionRef, StoredCause
-from engine.stores.sqlite.batch import Batch, define
+from engine.stores.sqlite.batch import Kind, Row, deal_out, define
 from engine.stores.sqlite.db import Db
 
 _PAGE_BYTES = 4_096
@@ -40,10 +40,10 @@ class Step(NamedTuple):
 
 
 _COLUMN_OF = {name: f"new.c{place}" for place, name in enumerate(Step._fields)}
-_INTO_JOURNAL = "INSERT INTO journal(id, session, prev, at, op, head, entry, state) "
 _ENTRY_COLUMNS = 8
 _JOURNAL = (
-    _INTO_JOURNAL + "VALUES({row}, {num}, {previous}, {at_ms}, {op}, {head}, {entry}, {state})"
+    "INSERT INTO journal(id, session, prev, at, op, head, entry, state) "
+    "VALUES({row}, {num}, {previous}, {at_ms}, {op}, {head}, {entry}, {state})"
 )
 _SESSION = (
     "INSERT INTO session(num, ws, id, visitor, tip, due, ended) "
@@ -61,48 +61,28 @@ _SEEN = (
     "SELECT {workspace}, {visitor}, {at_ms}, {run} WHERE {run} <> 0"
 )
 _STEPS = [text.format_map(_COLUMN_OF) for text in (_JOURNAL, _SESSION, _PROFILE, _SEEN)]
+_ENTRIES = Kind("journal(id, session, prev, at, op, head, entry, state)", _ENTRY_COLUMNS)
 _STEP, _ALIAS, _MESSAGE, _FORGET, _GIVE_BACK, _GRANTED, _REF, _DECISION, _COUNTER = range(9)
-
-
-def _inserting(kind: int, into: str, columns: int, then: str = "") -> str:
-    values = ", ".join(f"new.c{place}" for place in range(columns))
-    return f"INSERT INTO {into} SELECT {values} WHERE new.kind = {kind} {then}"
-
-
-def _deleting(kind: int, table: str, where: str) -> str:
-    return f"DELETE FROM {table} WHERE new.kind = {kind} AND {where}"  # noqa: S608 - of this file
-
-
-_OTHERS = [
-    _inserting(
-        _ALIAS,
+_KINDS = {
+    _ALIAS: Kind(
         "alias",
         5,
         "ON CONFLICT DO UPDATE SET visitor = excluded.visitor, session = excluded.session, "
         "at = excluded.at",
     ),
-    _inserting(_MESSAGE, "message", 4),
-    _deleting(_FORGET, "message", "session = new.c0 AND off <= new.c1"),
-    _deleting(_GIVE_BACK, "granted", "session = new.c0 AND epoch = new.c1 AND place >= new.c2"),
-    _inserting(_GRANTED, "granted", 3),
-    _inserting(_REF, "ref", 3, "ON CONFLICT DO UPDATE SET session = excluded.session"),
-    _inserting(_DECISION, "decision(ws, at, id, session, visitor, number, rule, outcome, body)", 9),
-    _inserting(
-        _COUNTER, "counter", 4, "ON CONFLICT DO UPDATE SET number = number + excluded.number"
-    ),
-]
+    _MESSAGE: Kind("message", 4),
+    _FORGET: Kind("message", 2, "session = {} AND off <= {}", is_gone=True),
+    _GIVE_BACK: Kind("granted", 3, "session = {} AND epoch = {} AND place >= {}", is_gone=True),
+    _GRANTED: Kind("granted", 3),
+    _REF: Kind("ref", 3, "ON CONFLICT DO UPDATE SET session = excluded.session"),
+    _DECISION: Kind("decision(ws, at, id, session, visitor, number, rule, outcome, body)", 9),
+    _COUNTER: Kind("counter", 4, "ON CONFLICT DO UPDATE SET number = number + excluded.number"),
+}
 
 
 def prepare(db: Db) -> None:
     """Make what a connection writes rows through; see `define`."""
-    define(db, _STEPS, _OTHERS)
-
-
-@cache
-def _entries_text(count: int) -> str:
-    """Write the journal without the view, which costs a row as much again."""
-    row = f"({','.join('?' * _ENTRY_COLUMNS)})"
-    return f"{_INTO_JOURNAL}VALUES{','.join([row] * count)}"
+    define(db, _STEPS, [kind.dealt(number) for number, kind in _KINDS.items()])
 
 
 class NewAlias(msgspec.Struct, frozen=True, gc=False):
@@ -117,27 +97,28 @@ class Rows:
     """New rows, in the order in which they were added."""
 
     __slots__ = (
-        "_aliases", "_batch", "_bodies_bytes", "_causes", "_commits", "_counts", "_is_journal_only",
+        "_aliases", "_bodies_bytes", "_causes", "_counts", "_is_journal_only", "_others", "_steps",
     )  # fmt: skip
 
     def __init__(self) -> None:
         """Begin with no rows."""
-        self._batch = Batch()
-        self._commits = self._aliases = self._bodies_bytes = 0
+        self._steps: list[Step] = []
+        self._others: list[tuple[int, Row]] = []
+        self._aliases = self._bodies_bytes = 0
         self._is_journal_only = True
-        self._causes: list[tuple[str, str, str, bytes]] = []
+        self._causes: list[Row] = []
         self._counts: dict[tuple[str, str, str], int] = {}
 
     @property
     def is_one_statement(self) -> bool:
         """Tell whether one statement writes everything, so that it is a transaction by itself."""
-        return not self._causes and len(self._batch) + len(self._counts) <= BATCH_ROWS_MAX
+        count = len(self._steps) + len(self._others) + len(self._counts)
+        return not self._causes and count <= BATCH_ROWS_MAX
 
     @property
     def _is_append_only(self) -> bool:
         """Tell whether there are rows of the journal and no others, as of most events of our own widget."""
-        has_more = len(self._batch) > self._commits or self._causes or self._counts
-        return self._commits > 0 and self._is_journal_only and not has_more
+        return self._is_journal_only and not (self._others or self._causes or self._counts)
 
     def write(self, db: Db) -> int:
         """Write everything, within a transaction that the caller began unless it is one statement.
@@ -145,12 +126,15 @@ class Rows:
         Returns:
             how many of the causes were not kept yet.
         """
-        if self._is_append_only:
-            db.execute(_entries_text(self._commits), self._batch.first_values(_ENTRY_COLUMNS))
+        others = [*self._others, *((_COUNTER, (*key, n)) for key, n in self._counts.items())]
+        if others and self.is_one_statement:
+            deal_out(db, [*self._dealt_steps(), *others])
             return 0
-        for key, number in self._counts.items():
-            self._batch.add(_COUNTER, (*key, number))
-        self._batch.write(db)
+        self._write_steps(db)
+        # What is put into a table and what is taken out of it stay in their order.
+        others.sort(key=_table_of)
+        for kind, rows in groupby(others, key=_kind_of):
+            _KINDS[kind].run(db, [row for _, row in rows])
         if not self._causes:
             return 0
         return db.executemany(
@@ -160,55 +144,54 @@ class Rows:
 
     def estimate_bytes(self) -> int:
         """Estimate what writing costs in the write-ahead log: whole pages, one a scattered row."""
-        scattered = 0 if self._is_append_only else self._commits * 3 + self._aliases
+        scattered = 0 if self._is_append_only else len(self._steps) * 3 + self._aliases
         return self._bodies_bytes + self._bodies_bytes // 8 + _PAGE_BYTES * (2 + scattered)
 
     def add_step(self, step: Step) -> None:
         """Add what every commit has."""
-        self._commits += 1
         self._bodies_bytes += len(step.entry) + len(step.state)
         if step.is_new or step.profile_version or step.run:
             self._is_journal_only = False
-        self._batch.add(_STEP, step)
+        self._steps.append(step)
 
     def add_alias(self, new: NewAlias) -> None:
         """Add a client's own session id."""
         self._aliases += 1
         ref = new.ref
-        self._batch.add(_ALIAS, (ref.workspace, new.alias, ref.visitor, ref.session, new.at_ms))
+        self._others.append(
+            (_ALIAS, (ref.workspace, new.alias, ref.visitor, ref.session, new.at_ms))
+        )
 
     def add_messages(self, num: int, first: int, messages: Sequence[NewMessage]) -> None:
         """Add a session's messages from an offset on; those beyond what is kept are forgotten."""
         for offset, message in enumerate(messages, first):
-            self._batch.add(_MESSAGE, (num, offset, message.id, message.body))
+            self._others.append((_MESSAGE, (num, offset, message.id, message.body)))
         last = first + len(messages) - 1
         if last > MESSAGES_KEPT_MAX:
-            self._batch.add(_FORGET, (num, last - MESSAGES_KEPT_MAX))
+            self._others.append((_FORGET, (num, last - MESSAGES_KEPT_MAX)))
 
     def add_grants(self, num: int, epoch: int, places: Iterable[int]) -> None:
         """Add places of what a session may send in an epoch that are taken."""
         for place in places:
-            self._batch.add(_GRANTED, (num, epoch, place))
+            self._others.append((_GRANTED, (num, epoch, place)))
 
     def give_back(self, num: int, epoch: int, first: int) -> None:
         """Free the places of an epoch from the first one on."""
-        self._batch.add(_GIVE_BACK, (num, epoch, first))
+        self._others.append((_GIVE_BACK, (num, epoch, first)))
 
     def add_ids(self, workspace: str, num: int, ids: Iterable[str]) -> None:
         """Add names of a session by which it is found."""
         for name in ids:
-            self._batch.add(_REF, (workspace, name, num))
+            self._others.append((_REF, (workspace, name, num)))
 
     def add_decisions(self, ref: SessionRef, number: int, lines: Iterable[DecisionLine]) -> None:
         """Add what was decided in a session's step of this number."""
         for line in lines:
-            self._batch.add(
-                _DECISION,
-                (
-                    ref.workspace, line.at_ms, line.id, ref.session, ref.visitor,
-                    number, line.rule, line.outcome, line.body,
-                ),
+            row = (
+                ref.workspace, line.at_ms, line.id, ref.session, ref.visitor,
+                number, line.rule, line.outcome, line.body,
             )  # fmt: skip
+            self._others.append((_DECISION, row))
 
     def add_causes(self, causes: Sequence[StoredCause]) -> None:
         """Add causes in the order in which they are to be told."""
@@ -220,3 +203,23 @@ class Rows:
         for count in counts:
             key = (workspace, count.day, count.name)
             self._counts[key] = self._counts.get(key, 0) + count.number
+
+    def _write_steps(self, db: Db) -> None:
+        """Write steps with one statement, and what stands in the journal alone without the view."""
+        if not self._steps:
+            return
+        if self._is_journal_only:
+            _ENTRIES.put(db, [step[:_ENTRY_COLUMNS] for step in self._steps])
+        else:
+            deal_out(db, self._dealt_steps())
+
+    def _dealt_steps(self) -> list[tuple[int, Row]]:
+        return [(_STEP, step) for step in self._steps]
+
+
+def _kind_of(row: tuple[int, Row]) -> int:
+    return row[0]
+
+
+def _table_of(row: tuple[int, Row]) -> str:
+    return _KINDS[row[0]].table
