@@ -349,6 +349,7 @@ async def test_started_without_an_answer_it_takes_its_part_when_the_store_is_bac
         await asyncio.sleep(0.02)
         assert a.mine == NONE
     with suppress(TimeoutError):
-        await asyncio.wait_for(gained.wait(), 5)
+        async with asyncio.timeout(5):
+            await gained.wait()
     assert (a.mine, view._watched) == (EVERY, EVERY)
     await a.stop()

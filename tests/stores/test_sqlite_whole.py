@@ -108,7 +108,8 @@ async def test_what_comes_during_a_long_backup_is_answered_in_time_and_the_backu
     backup = asyncio.create_task(sqlite.back_up(tmp_path / "b.db"))
     await asyncio.sleep(0)
     with pytest.raises(StoreUnavailable, match="in time"):
-        await asyncio.wait_for(sqlite.commit(step(0)), STORE_DEADLINE_MS / 1_000)
+        async with asyncio.timeout(STORE_DEADLINE_MS / 1_000):
+            await sqlite.commit(step(0))
     held.set()
     assert await backup > 0
     # What is written from now on is written after the commit that nobody waits for any more.

@@ -58,8 +58,8 @@ class Channels:
             self._wanted[channel] = (partition, asyncio.get_running_loop().create_future())
             self._place_channel(channel)
         try:
-            confirmed = asyncio.shield(self._wanted[channel][1])
-            await asyncio.wait_for(confirmed, _CONFIRMED_WITHIN_S)
+            async with asyncio.timeout(_CONFIRMED_WITHIN_S):
+                await asyncio.shield(self._wanted[channel][1])
         except TimeoutError:
             reason = "a channel was not confirmed in time"
             raise StoreUnavailable("unknown", RETRY_AFTER_MS, reason) from None

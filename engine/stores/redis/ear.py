@@ -108,7 +108,8 @@ class Ear:
     async def _speak(self, connection: Connection) -> None:
         while True:
             try:
-                words = await asyncio.wait_for(self._requests.get(), _PING_S)
+                async with asyncio.timeout(_PING_S):
+                    words = await self._requests.get()
             except TimeoutError:
                 words = ("PING", "")
             self._asked.append(words[1])

@@ -302,7 +302,8 @@ class Nodes:
 
 async def _wait_for(event: asyncio.Event, within_s: float) -> None:
     try:
-        await asyncio.wait_for(event.wait(), within_s)
+        async with asyncio.timeout(within_s):
+            await event.wait()
     except TimeoutError:
         return
     finally:

@@ -29,7 +29,8 @@ class Pauses:
         """Wait for the next pause."""
         self._hurry.clear()
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._hurry.wait(), self.take())
+            async with asyncio.timeout(self.take()):
+                await self._hurry.wait()
 
     def lived(self, seconds: float) -> None:
         """Begin anew when the connection was good for as long as the longest pause."""

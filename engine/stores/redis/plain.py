@@ -175,7 +175,8 @@ class RedisPyLane:
             self._came.clear()
             if not self._calls:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._came.wait(), _SAMPLE_S)
+                    async with asyncio.timeout(_SAMPLE_S):
+                        await self._came.wait()
                 continue
             call = self._calls[0]
             outcome: Reply | Exception = None

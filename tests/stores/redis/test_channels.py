@@ -9,6 +9,7 @@ from engine.stores.redis import channels as redis_channels
 from engine.stores.redis.client import RedisClient
 from tests.faults.server import Single
 from tests.stores.redis.clients import client_of
+from tests.stores.steps import until
 
 pytestmark = pytest.mark.anyio
 
@@ -72,9 +73,26 @@ async def test_after_a_loss_every_channel_is_heard_again_and_the_loss_is_told(
         valkey.node.ask("CLIENT", "KILL", "TYPE", "pubsub")
         async with asyncio.timeout(5):
             await ears.lost.get()
+        # Told with the first that are heard again, and once more for those that take longer.
+        await until(lambda: not client.channels._missed)
         for name in channels:
             assert await ears.tell(name, "x") == 1
-            assert (await ears.heard.get())[0] == name
+            async with asyncio.timeout(5):
+                assert (await ears.heard.get())[0] == name
+
+
+async def test_a_client_that_is_closed_while_it_asks_for_channels_ends(valkey: Single) -> None:
+    for turns in range(1, 40):
+        async with client_of(valkey.url) as client:
+            asking = [
+                asyncio.ensure_future(client.channels.subscribe(1, f"c{number}"))
+                for number in range(20)
+            ]
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            async with asyncio.timeout(5):
+                await client.close()
+            await asyncio.gather(*asking, return_exceptions=True)
 
 
 async def test_a_quiet_channel_stays_heard(valkey: Single, monkeypatch: pytest.MonkeyPatch) -> None:
