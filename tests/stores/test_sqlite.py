@@ -243,10 +243,11 @@ async def test_a_full_queue_refuses_and_recovers(sqlite: SqliteStore) -> None:
 async def test_a_hung_disk_is_reported_as_unknown(
     sqlite: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite_calls, "_WATCH_S", 0.01)
     async with _held(sqlite):
-        with pytest.raises(StoreUnavailable) as caught:
-            await sqlite.commit(step(0))
+        with monkeypatch.context() as quick:
+            quick.setattr(sqlite_calls, "_WATCH_S", 0.01)
+            with pytest.raises(StoreUnavailable) as caught:
+                await sqlite.commit(step(0))
         assert caught.value.outcome == "unknown"
     # The op is repeated, as a caller who does not know must do, and was in truth done.
     assert isinstance(await sqlite.commit(step(0)), Duplicate)
