@@ -97,11 +97,11 @@ async def test_a_client_that_is_closed_while_it_asks_for_channels_ends(valkey: S
 
 async def test_a_quiet_channel_stays_heard(valkey: Single, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.stores.redis.ear._PING_S", 0.05)
-    monkeypatch.setattr("engine.stores.redis.ear._SILENCE_S", 0.3)
+    monkeypatch.setattr("engine.stores.redis.ear._SILENCE_S", 1.0)
     async with client_of(valkey.url) as client:
         ears = Ears(client)
         await client.channels.subscribe(1, "a")
-        await asyncio.sleep(0.8)
+        await asyncio.sleep(1.5)
         assert await ears.tell("a", "x") == 1
         assert ears.lost.empty()
 
