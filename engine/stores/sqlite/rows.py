@@ -97,14 +97,14 @@ class Rows:
     """New rows, in the order in which they were added."""
 
     __slots__ = (
-        "_aliases", "_bodies_bytes", "_causes", "_counts", "_is_journal_only", "_others", "_steps",
+        "_bodies_bytes", "_causes", "_counts", "_is_journal_only", "_others", "_steps",
     )  # fmt: skip
 
     def __init__(self) -> None:
         """Begin with no rows."""
         self._steps: list[Step] = []
         self._others: list[tuple[int, Row]] = []
-        self._aliases = self._bodies_bytes = 0
+        self._bodies_bytes = 0
         self._is_journal_only = True
         self._causes: list[Row] = []
         self._counts: dict[tuple[str, str, str], int] = {}
@@ -144,7 +144,8 @@ class Rows:
 
     def estimate_bytes(self) -> int:
         """Estimate what writing costs in the write-ahead log: whole pages, one a scattered row."""
-        scattered = 0 if self._is_append_only else len(self._steps) * 3 + self._aliases
+        aliases = sum(kind == _ALIAS for kind, _ in self._others)
+        scattered = 0 if self._is_append_only else len(self._steps) * 3 + aliases
         return self._bodies_bytes + self._bodies_bytes // 8 + _PAGE_BYTES * (2 + scattered)
 
     def add_step(self, step: Step) -> None:
@@ -156,7 +157,6 @@ class Rows:
 
     def add_alias(self, new: NewAlias) -> None:
         """Add a client's own session id."""
-        self._aliases += 1
         ref = new.ref
         self._others.append(
             (_ALIAS, (ref.workspace, new.alias, ref.visitor, ref.session, new.at_ms))

@@ -4,7 +4,7 @@ Every name that is written is noted before it is handed to the file's thread, an
 before a start are learnt after it, a slice at a time. Once all are, a name that was never noted has no rows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -36,26 +36,27 @@ def alias_name(workspace: str, alias: str) -> Name:
 
 
 class Source(msgspec.Struct, frozen=True):
-    """An index that holds names, in whose order they are learnt: by `columns`, beginning behind `first`."""
+    """An index that holds names, in whose order they are learnt: by `columns`, beginning behind `first`.
+
+    `name_of` makes a name of the two columns from `place` on.
+    """
 
     index: str
     table: str
     columns: str
     first: Place
-    is_alias: bool = False
+    place: int
+    name_of: Callable[[str, str], Name]
 
     def names(self, rows: Sequence[Sequence[Any]]) -> list[Name]:
         """Return the names of rows."""
-        if self.is_alias:
-            return [alias_name(workspace, alias) for _, workspace, alias in rows]
-        first = self.columns.startswith("at")
-        return [visitor_name(*(row[1:] if first else row[:2])) for row in rows]
+        return [self.name_of(*row[self.place : self.place + 2]) for row in rows]
 
 
 SOURCES = (
-    Source("profile_at", "profile", "at, ws, visitor", (-1, "", "")),
-    Source("alias_at", "alias", "at, ws, alias", (-1, "", ""), is_alias=True),
-    Source("seen_run_visitor", "seen_run", "ws, visitor, num", ("", "", -1)),
+    Source("profile_at", "profile", "at, ws, visitor", (-1, "", ""), 1, visitor_name),
+    Source("alias_at", "alias", "at, ws, alias", (-1, "", ""), 1, alias_name),
+    Source("seen_run_visitor", "seen_run", "ws, visitor, num", ("", "", -1), 0, visitor_name),
 )
 
 
